@@ -1,0 +1,104 @@
+"""Every error digestmail raises on purpose.
+
+::
+
+    DigestmailError
+    ├── ConfigError            config.yaml cannot be used; carries every problem at once
+    ├── TemplateError          a template cannot be used; names the file and the line
+    ├── InputError             something a person gave us is wrong
+    │   ├── AddressError       not an address mail can be sent to
+    │   ├── ProfileError       a keyword cannot be read
+    │   ├── FileFormatError    a file cannot be read; names the file and the line
+    │   └── NotFoundError      no such subscriber, no such paper
+    ├── SourceError            one source could not give its papers
+    │   ├── SourceUnavailable  it did not answer; later may help
+    │   └── SourceFormatError  it answered something else than it should
+    ├── StoreError             the database cannot be used
+    └── TransportError         a message could not be handed over
+        ├── TransportUnavailable  nothing can go out now; later may help
+        ├── DeliveryDeferred   this message was refused for now
+        └── DeliveryRejected   this message was refused for good
+
+Adapters translate: no exception of a library leaves the adapter that uses it, the original stays as ``__cause__``. Loops catch one narrow
+family (``SourceError`` per source, ``DeliveryDeferred`` and ``DeliveryRejected`` per delivery), never the base. Each shell maps them once.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+
+class DigestmailError(Exception):
+    """Base of all errors that are reported in one line instead of a traceback."""
+
+
+class ConfigError(DigestmailError):
+    """The configuration cannot be used. ``problems`` holds one finished line each."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = tuple(problems)
+
+
+class TemplateError(DigestmailError):
+    """A template cannot be used; the message begins with ``file:line:``."""
+
+
+class InputError(DigestmailError):
+    """Something a person gave us is wrong."""
+
+
+class AddressError(InputError):
+    """Not an address that mail can be sent to."""
+
+
+class ProfileError(InputError):
+    """A keyword cannot be read; the message names it."""
+
+
+class FileFormatError(InputError):
+    """A file cannot be read. The message begins with the file and, where there is one, the line."""
+
+    def __init__(self, path: Path | str, why: str, *, line: int | None = None) -> None:
+        where = f"{path}:{line}" if line is not None else f"{path}"
+        super().__init__(f"{where}: {why}")
+
+
+class NotFoundError(InputError):
+    """No such subscriber or paper."""
+
+
+class SourceError(DigestmailError):
+    """One source could not give its papers; the others go on."""
+
+    def __init__(self, source: str, why: str) -> None:
+        super().__init__(f"{source}: {why}")
+        self.source = source
+        self.why = why
+
+
+class SourceUnavailable(SourceError):  # noqa: N818 - the state of the source is the name people look for
+    """The source did not answer; a later run may succeed."""
+
+
+class SourceFormatError(SourceError):
+    """The source answered something else than the format says."""
+
+
+class StoreError(DigestmailError):
+    """The database cannot be opened, read or written."""
+
+
+class TransportError(DigestmailError):
+    """A message could not be handed over."""
+
+
+class TransportUnavailable(TransportError):  # noqa: N818 - as above
+    """Nothing can go out now: the outbox is not writable, the server refuses connections. Later may help."""
+
+
+class DeliveryDeferred(TransportError):  # noqa: N818 - RFC 3463 calls it so
+    """This message was refused for now (SMTP 4yz)."""
+
+
+class DeliveryRejected(TransportError):  # noqa: N818 - as above
+    """This message was refused for good (SMTP 5yz)."""

@@ -1,0 +1,300 @@
+"""The nouns. Frozen, slotted, tuples inside; instants are aware UTC, days are plain dates. Pure."""
+
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from enum import StrEnum
+
+from digestmail.errors import InputError
+
+WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Paper:
+    """One work, whichever source brought it."""
+
+    #: source-qualified and versionless: ``arxiv:2107.05580``, ``doi:10.1101/…``, ``title:<hash>`` when nothing better is known
+    key: str
+    title: str
+    abstract: str = ""
+    #: display names in the paper's order; empty when the source only gives a number
+    authors: tuple[str, ...] = ()
+    #: how many authors there are, when the source says only that
+    author_count: int | None = None
+    organization: str | None = None
+    #: arXiv category terms, primary first
+    categories: tuple[str, ...] = ()
+    doi: str | None = None
+    #: the day of the first version
+    published: date | None = None
+    #: the day the source announced it
+    listed: date | None = None
+    upvotes: int | None = None
+    comments: int | None = None
+    url: str | None = None
+    code_url: str | None = None
+    project_url: str | None = None
+    #: name of the source that brought it first
+    source: str = ""
+    #: True when it came from a ``fallback: true`` source: shown as a sample, never mixed with live papers
+    sample: bool = False
+    #: when the corpus first held it; None before it is stored
+    first_seen: datetime | None = None
+
+    @property
+    def arxiv_id(self) -> str | None:
+        """The versionless arXiv id, if the paper has one."""
+        return self.key.removeprefix("arxiv:") if self.key.startswith("arxiv:") else None
+
+
+@dataclass(frozen=True, slots=True)
+class SkippedEntry:
+    """An entry of a source that could not be read: the rest of the source is kept."""
+
+    #: what names it: ``daily-papers.txt:120``, ``entry 7 (2412.07730)``
+    where: str
+    why: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.why}"
+
+
+class Field(StrEnum):
+    """Where a keyword looks, and where a match was found."""
+
+    ANY = "any"  # title and abstract
+    TITLE = "title"
+    ABSTRACT = "abstract"
+    AUTHOR = "author"
+    CATEGORY = "category"
+
+
+@dataclass(frozen=True, slots=True)
+class Keyword:
+    """One phrase of a profile. Always a literal, never a regular expression."""
+
+    phrase: str
+    weight: float = 1.0
+    field: Field = Field.ANY
+    #: a paper that matches is excluded
+    negative: bool = False
+    #: quoted: words are taken as they are, plurals are not folded
+    exact: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What a subscriber asked for. Without positive keywords: the day's papers by upvotes."""
+
+    keywords: tuple[Keyword, ...] = ()
+
+    @property
+    def wanted(self) -> tuple[Keyword, ...]:
+        """The keywords that bring papers in."""
+        return tuple(keyword for keyword in self.keywords if not keyword.negative)
+
+    @property
+    def unwanted(self) -> tuple[Keyword, ...]:
+        """The keywords that keep papers out."""
+        return tuple(keyword for keyword in self.keywords if keyword.negative)
+
+
+class CadenceKind(StrEnum):
+    DAILY = "daily"
+    WEEKDAYS = "weekdays"
+    WEEKLY = "weekly"
+
+
+@dataclass(frozen=True, slots=True)
+class Cadence:
+    """On which local days a subscriber gets an issue. Written ``daily``, ``weekdays`` or ``weekly:mon``."""
+
+    kind: CadenceKind = CadenceKind.DAILY
+    #: 0 is Monday; only for ``weekly``
+    weekday: int = 0
+
+    @classmethod
+    def parse(cls, text: str) -> "Cadence":
+        """Read what ``str()`` writes. Raises InputError."""
+        kind, _, day = text.strip().lower().partition(":")
+        if kind == CadenceKind.WEEKLY and (day or "mon")[:3] in WEEKDAYS:
+            return cls(CadenceKind.WEEKLY, WEEKDAYS.index((day or "mon")[:3]))
+        if kind in (CadenceKind.DAILY, CadenceKind.WEEKDAYS) and not day:
+            return cls(CadenceKind(kind))
+        raise InputError(f"unknown cadence {text!r}: write daily, weekdays or weekly:mon … weekly:sun")
+
+    def __str__(self) -> str:
+        return f"weekly:{WEEKDAYS[self.weekday]}" if self.kind is CadenceKind.WEEKLY else str(self.kind)
+
+    def includes(self, day: date) -> bool:
+        """Whether an issue is due on this local day."""
+        if self.kind is CadenceKind.WEEKLY:
+            return day.weekday() == self.weekday
+        return self.kind is CadenceKind.DAILY or day.weekday() < WEEKDAYS.index("sat")
+
+
+class SubscriberStatus(StrEnum):
+    PENDING = "pending"
+    ACTIVE = "active"
+    PAUSED = "paused"
+    UNSUBSCRIBED = "unsubscribed"
+    SUPPRESSED = "suppressed"
+
+
+class Origin(StrEnum):
+    """Where a subscriber is kept: rows from the config file follow the file."""
+
+    CONFIG = "config"
+    STORE = "store"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subscriber:
+    """An address and what it asked for."""
+
+    #: random, stable for life; Message-IDs are derived from it
+    uid: str
+    email: str
+    profile: Profile = field(default_factory=Profile)
+    cadence: Cadence = field(default_factory=Cadence)
+    #: IANA name; its calendar decides which day it is for this subscriber
+    timezone: str = "UTC"
+    #: papers in one issue; None: the newsletter's own ``issue.max_papers``
+    max_papers: int | None = None
+    status: SubscriberStatus = SubscriberStatus.ACTIVE
+    origin: Origin = Origin.STORE
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """Why a paper is there: one keyword found in one field."""
+
+    #: the keyword as the subscriber wrote it, without weight
+    keyword: str
+    field: Field
+    #: the matched words as the paper writes them
+    text: str
+    count: int
+    #: what this match adds to the score
+    points: float
+    #: character ranges in the field's text, [start, end)
+    spans: tuple[tuple[int, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RankedPaper:
+    """A candidate with its score and the matches that made it. ``score`` is the sum of their points."""
+
+    paper: Paper
+    score: float
+    matches: tuple[Match, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """All candidates that matched a profile, best first, and how many the negatives kept out."""
+
+    papers: tuple[RankedPaper, ...] = ()
+    excluded: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What was weighed for one issue, so that a short issue explains itself."""
+
+    #: papers in the window that this subscriber has not been sent
+    candidates: int = 0
+    matched: int = 0
+    #: kept out by negative keywords
+    excluded: int = 0
+    shown: int = 0
+
+    @property
+    def carried(self) -> int:
+        """Matched papers that did not fit and compete again next time."""
+        return self.matched - self.shown
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MailingList:
+    """Who sends: the list of RFC 2919 and RFC 2369."""
+
+    name: str
+    sender_name: str
+    sender_address: str
+    base_url: str | None = None
+
+    @property
+    def domain(self) -> str:
+        """The domain of the sender, which Message-IDs and the List-Id use."""
+        return self.sender_address.rpartition("@")[2]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Issue:
+    """One dated number for one subscriber."""
+
+    mailing_list: MailingList
+    subscriber: Subscriber
+    #: the subscriber's local day; with the subscriber it makes the slot
+    slot: date
+    papers: tuple[RankedPaper, ...]
+    receipt: Receipt
+    #: becomes the Date header, on every attempt the same
+    composed_at: datetime
+
+    @property
+    def sample(self) -> bool:
+        """Whether the papers come from a fallback source."""
+        return any(ranked.paper.sample for ranked in self.papers)
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """An issue in words: no headers but the subject."""
+
+    subject: str
+    html: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Envelope:
+    """What a transport takes: two paths (RFC 5321 §2.3.1) and the final bytes (RFC 5322, CRLF)."""
+
+    mail_from: str
+    rcpt_to: str
+    message_id: str
+    slot: date
+    content: bytes
+
+
+class DeliveryStatus(StrEnum):
+    PLANNED = "planned"
+    SENDING = "sending"
+    SENT = "sent"
+    DEFERRED = "deferred"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    #: nothing to send for this slot; a later run of the same day may still fill it
+    EMPTY = "empty"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """An issue on its way, with the plan it is rendered from."""
+
+    id: int
+    subscriber: Subscriber
+    slot: date
+    status: DeliveryStatus
+    papers: tuple[RankedPaper, ...]
+    receipt: Receipt
+    planned_at: datetime
+    attempts: int = 0
+    #: grows with every claim; only the holder of the newest one may settle
+    fence: int = 0
+    next_at: datetime | None = None
+    #: the last reply of the transport, or why nothing was sent
+    note: str = ""

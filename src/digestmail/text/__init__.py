@@ -1,0 +1,1 @@
+"""Text of papers and of people: cleaning, tokens, identity. Pure."""
