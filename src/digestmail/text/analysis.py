@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 _WORD = re.compile(r"[^\W_]+")
 _ACRONYM_LETTERS = 6
+# "biases" → "bias", "classes" → "class", "boxes" → "box", "viruses" → "virus"; but "bases" → "base", "causes" → "cause", "caches" → "cache"
+_ES = re.compile(r"(?:ias|rus|pus|ss|x|sh|[trn]ch)es$")
 _SHORT = 3  # "gas", "bus", "as": too short to lose an s
 
 
@@ -54,15 +56,6 @@ def fold_plural(word: str) -> str:
     """
     if len(word) <= _SHORT or not word.endswith("s") or word.endswith(("ss", "us", "is", "ias")):
         return word
-    if word.endswith("ies"):
-        return word[:-3] + "y" if len(word) > len("ties") else word[:-1]
-    if word.endswith(("sses", "shes", "ches", "xes", "ases", "uses")):
-        return _fold_es(word)
-    return word[:-1]
-
-
-def _fold_es(word: str) -> str:
-    # "biases" → "bias", "classes" → "class", "boxes" → "box", but "bases" → "base", "causes" → "cause", "caches" → "cache"
-    if word.endswith(("iases", "sses", "xes", "shes", "tches", "rches", "nches", "viruses", "corpuses")):
-        return word[:-2]
-    return word[:-1]
+    if word.endswith("ies") and len(word) > len("ties"):
+        return word[:-3] + "y"
+    return word[:-2] if _ES.search(word) else word[:-1]

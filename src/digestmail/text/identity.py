@@ -12,8 +12,8 @@ import unicodedata
 from digestmail.model import Paper
 
 _ARXIV = re.compile(
-    r"(?:^|arxiv\.org/(?:abs|pdf|html)/|arxiv[:.]|huggingface\.co/papers/)\s*"
-    r"(?P<id>\d{4}\.\d{4,5}|[a-z][a-z-]*(?:\.[a-z]{2})?/\d{7})(?:v\d+)?(?:\.pdf)?(?=$|[\s?#/\])}.,;>])",
+    r"(?:^|arxiv\.org/(?:abs|pdf|html)/|arxiv(?:\.org)?[:.]|huggingface\.co/papers/)\s*"
+    r"(?:(?P<id>\d{4}\.\d{4,5})|(?P<archive>[a-z][a-z-]*)(?:\.[a-z]{2})?/(?P<number>\d{7}))(?:v\d+)?(?:\.pdf)?(?=$|[\s?#/\])}.,;>])",
     re.IGNORECASE,
 )
 _DOI = re.compile(r"\b(10\.\d{4,9}/[^\s\"<>]+)", re.IGNORECASE)
@@ -21,13 +21,17 @@ _NOT_WORD = re.compile(r"[\W_]+")
 
 
 def arxiv_id(text: str) -> str | None:
-    """The versionless arXiv id that ``text`` is or holds: bare, ``arXiv:…``, a URL or an arXiv DOI. Old-style ids keep their archive.
+    """The versionless arXiv id that ``text`` is or holds: bare, ``arXiv:…``, a URL or an arXiv DOI.
+
+    Old-style ids keep their archive and lose their subject class (``math.GT/0309136`` is ``math/0309136``), as arXiv itself writes them.
 
     >>> arxiv_id("https://arxiv.org/abs/quant-ph/0201082v1")
     'quant-ph/0201082'
     """
     found = _ARXIV.search(text.strip())
-    return found["id"].lower() if found else None
+    if not found:
+        return None
+    return found["id"] or f"{found['archive'].lower()}/{found['number']}"
 
 
 def doi(text: str) -> str | None:
