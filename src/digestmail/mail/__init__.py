@@ -1,0 +1,1 @@
+"""Messages: addresses, headers and MIME bytes. Pure."""

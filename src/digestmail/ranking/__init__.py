@@ -1,0 +1,1 @@
+"""Profile syntax, matching, scoring, explanation. Pure."""

@@ -1,0 +1,1 @@
+"""From an issue to its words: templates compiled once, then filled per subscriber."""

@@ -1,0 +1,1 @@
+"""The store: corpus, subscribers, deliveries and the ledger in one database. SQLAlchemy Core; each method is one transaction."""

@@ -1,7 +1,7 @@
 """Tokens: one normaliser for papers and phrases. Pure.
 
 Words, not substrings: on 74,728 real papers 93 % of the substring hits for "RAG" are other words ("coverage", "storage"). Hyphens separate,
-case and plurals fold; words with two or more capitals and at most six letters (RAG, CLIP, MoE) are also kept as written, so that a keyword
+case, accents and plurals fold; words with two or more capitals and at most six letters (RAG, CLIP, MoE) are also kept as written, so that a keyword
 written that way matches only what is written that way.
 """
 
@@ -22,7 +22,7 @@ class Token:
 
     #: folded: what ordinary phrases match
     term: str
-    #: case-folded only: what quoted phrases match
+    #: case and accents folded only: what quoted phrases and names match
     word: str
     #: as written, plural s dropped, when it reads like an acronym; else None
     acronym: str | None
@@ -37,7 +37,8 @@ def tokens(text: str) -> list[Token]:
 
 
 def _token(written: str, start: int, end: int) -> Token:
-    word = unicodedata.normalize("NFKC", written).casefold()
+    letters = unicodedata.normalize("NFKD", written.casefold())
+    word = "".join(letter for letter in letters if not unicodedata.combining(letter))
     return Token(fold_plural(word), word, acronym(written), start, end)
 
 

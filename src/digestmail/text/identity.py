@@ -8,6 +8,7 @@ sources announce under one id have equal normalised titles: the title is a good 
 import hashlib
 import re
 import unicodedata
+from dataclasses import fields, replace
 
 from digestmail.model import Paper
 
@@ -63,3 +64,32 @@ def identities(paper: Paper) -> tuple[str, ...]:
         keys.append(paper_key(title=paper.title, doi_text=paper.doi))
     keys.append(title_key(paper.title))
     return tuple(dict.fromkeys(keys))
+
+
+def same_work(paper: Paper, other_key: str, shared: str) -> bool:
+    """Whether ``paper`` and the stored work ``other_key`` are one, given that they share the identity ``shared``.
+
+    An equal title is not enough when both have an id: then the ids say that they are two works.
+    """
+    return not shared.startswith("title:") or paper.key.startswith("title:") or other_key.startswith("title:")
+
+
+def merge(old: Paper, new: Paper) -> Paper:
+    """One work from two announcements: the better key, the facts of both, the newest counts. ``first_seen`` stays.
+
+    A live paper replaces a sample of the same work altogether, and only then counts as seen anew.
+    """
+    if old.sample and not new.sample:
+        return new
+    facts = {
+        field.name: getattr(old, field.name)
+        if getattr(old, field.name) not in (None, "", ())
+        else getattr(new, field.name)
+        for field in fields(Paper)
+    }
+    facts["upvotes"] = old.upvotes if new.upvotes is None else new.upvotes
+    facts["comments"] = old.comments if new.comments is None else new.comments
+    facts["sample"] = old.sample and new.sample
+    if old.key.startswith("title:") and not new.key.startswith("title:"):
+        facts["key"], facts["url"] = new.key, new.url or old.url
+    return replace(old, **facts)

@@ -1,0 +1,1 @@
+"""Benchmarks: ``python -m benchmarks.NAME``. Each prints its baseline beside its figure, from the same run."""

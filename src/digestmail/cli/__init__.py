@@ -1,0 +1,40 @@
+"""The ``digestmail`` command: parse, call a use case, print, exit."""
+
+import sys
+
+from digestmail.errors import (
+    ConfigError,
+    DigestmailError,
+    InputError,
+    SourceError,
+    StoreError,
+    TemplateError,
+    TransportError,
+)
+
+#: sysexits(3), most particular error first
+_EXIT_CODES: tuple[tuple[type[DigestmailError], int], ...] = (
+    (ConfigError, 78),
+    (TemplateError, 78),
+    (InputError, 65),
+    (SourceError, 75),
+    (StoreError, 75),
+    (TransportError, 75),
+)
+
+
+def main() -> None:
+    """Run the command line: every error of ours is told in one line, with the exit code of its kind."""
+    from digestmail.cli.app import app
+
+    try:
+        app()
+    except DigestmailError as error:
+        for line in str(error).splitlines():
+            print(f"digestmail: {line}", file=sys.stderr)
+        sys.exit(exit_code(error))
+
+
+def exit_code(error: DigestmailError) -> int:
+    """The exit code of an error."""
+    return next((code for kind, code in _EXIT_CODES if isinstance(error, kind)), 1)

@@ -1,0 +1,49 @@
+"""The commands, put together."""
+
+from typing import Annotated
+
+import typer
+
+from digestmail import __version__
+from digestmail.cli import issues, operations, papers, readers, setup
+from digestmail.cli.common import configure_logging
+
+app = typer.Typer(
+    name="digestmail",
+    help="Papers in your inbox: a daily digest of new research, ranked by your keywords, never lost and never repeated.",
+    epilog="First steps: digestmail init · digestmail subscribe me@example.org -k transformers · digestmail run",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"digestmail {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    _asked: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log what happens to stderr.")] = False,
+) -> None:
+    configure_logging(verbose)
+
+
+app.command("init")(setup.init)
+app.add_typer(setup.config_app, name="config")
+app.command("subscribe")(readers.subscribe)
+app.command("unsubscribe")(readers.unsubscribe)
+app.add_typer(readers.app, name="subscribers")
+app.command("fetch")(papers.fetch)
+app.command("run")(issues.run)
+app.command("preview")(issues.preview)
+app.command("explain")(issues.explain)
+app.command("status")(operations.status)
+app.command("ledger")(operations.ledger)
+app.command("papers")(papers.papers)
+app.command("serve")(operations.serve)

@@ -1,0 +1,216 @@
+"""``run``, ``preview`` and ``explain``: issues."""
+
+import webbrowser
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from digestmail.cli.common import (
+    ATTENTION,
+    DEFAULT_CONFIG,
+    TRY_LATER,
+    ConfigOption,
+    DateOption,
+    JsonOption,
+    KeywordsOption,
+    address_of,
+    newsletter_of,
+    out,
+    print_json,
+    print_table,
+    say,
+)
+from digestmail.cli.papers import collected_json, tell_collected
+from digestmail.errors import InputError
+from digestmail.model import DeliveryStatus, Match
+from digestmail.newsletter import explain as explaining
+from digestmail.newsletter import preview as previewing
+from digestmail.newsletter import run as running
+from digestmail.newsletter.deliver import Message
+from digestmail.newsletter.explain import Explained, Verdict
+from digestmail.newsletter.run import RunReport
+from digestmail.ranking.profile import parse_keywords, split_keywords
+
+_SHOWN = 10
+
+
+def run(
+    config: ConfigOption = DEFAULT_CONFIG,
+    day: DateOption = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show who would get what; send and store nothing.")
+    ] = False,
+    subscriber: Annotated[
+        str | None, typer.Option("--subscriber", help="Only this address.", show_default=False)
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Collect new papers and send every issue that is due.
+
+    Run it from cron as often as you like: what has been sent is never sent again, what could not be sent is tried again.
+    Exits with 75 when sources or the mail server did not answer, with 1 when a message was refused.
+    """
+    only = address_of(subscriber) if subscriber else None
+    with newsletter_of(config, day=day) as newsletter:
+        report = running.run(newsletter, day=day, only=only, dry_run=dry_run)
+    _tell_run(report, dry_run=dry_run)
+    if as_json:
+        print_json(_run_json(report))
+    if report.delivered.unavailable or report.sources_down or report.delivered.counts[DeliveryStatus.DEFERRED]:
+        raise typer.Exit(TRY_LATER)
+    if report.needs_attention:
+        raise typer.Exit(ATTENTION)
+
+
+def _tell_run(report: RunReport, *, dry_run: bool) -> None:
+    for synced in report.synced:
+        say(f"{synced.email}: {synced.change}")
+    tell_collected(report.collected)
+    if dry_run:
+        for issue in report.issues:
+            top = issue.papers[0].paper.title if issue.papers else "nothing to send"
+            say(f"would send {len(issue.papers)} papers to {issue.subscriber.email} ({issue.slot}): {top}")
+        say(f"dry run: {len(report.issues)} issues planned, nothing sent, nothing stored")
+        return
+    empty = [issue for issue in report.issues if not issue.papers]
+    for issue in empty[:_SHOWN]:
+        weighed = (
+            f"none of {issue.receipt.candidates} new papers matched" if issue.receipt.candidates else "no new papers"
+        )
+        say(f"{issue.subscriber.email} ({issue.slot}): {weighed}")
+    for problem in report.delivered.problems[:_SHOWN]:
+        say(problem)
+    if report.delivered.unavailable:
+        say(report.delivered.unavailable)
+    for reply in report.delivered.replies[:_SHOWN]:
+        say(f"sent: {reply}")
+    counts = report.delivered.counts
+    parts = [f"{counts[status]} {status}" for status in DeliveryStatus if counts[status]]
+    say(", ".join(parts) if parts else "nothing to send")
+
+
+def _run_json(report: RunReport) -> dict[str, object]:
+    return {
+        "sources": [collected_json(one) for one in report.collected],
+        "issues": [
+            {
+                "subscriber": issue.subscriber.email,
+                "slot": issue.slot,
+                "papers": [ranked.paper.key for ranked in issue.papers],
+                "receipt": issue.receipt,
+            }
+            for issue in report.issues
+        ],
+        "deliveries": report.delivered.counts,
+        "replies": report.delivered.replies,
+        "problems": report.delivered.problems,
+        "unavailable": report.delivered.unavailable or None,
+    }
+
+
+def preview(
+    address: Annotated[
+        str | None, typer.Argument(help="A subscriber; by default the first one.", show_default=False)
+    ] = None,
+    keywords: KeywordsOption = None,
+    day: DateOption = None,
+    folder: Annotated[Path, typer.Option("--out", "-o", help="Where the files go.")] = Path("preview"),
+    open_it: Annotated[bool, typer.Option("--open", help="Open the HTML in a browser.")] = False,
+    text: Annotated[bool, typer.Option("--text", help="Print the text part instead of writing files.")] = False,
+    config: ConfigOption = DEFAULT_CONFIG,
+    as_json: JsonOption = False,
+) -> None:
+    """Make a subscriber's next issue and send nothing: the same bytes that run would send.
+
+    [bold]Examples[/bold]
+
+        digestmail preview me@example.org --open
+
+        digestmail preview -k '"mixture of experts"^3' -k quantization -k=-survey --text
+    """
+    email = address_of(address) if address else None
+    profile = parse_keywords(split_keywords(keywords)) if keywords else None
+    with newsletter_of(config, day=day) as newsletter:
+        message = previewing.preview(newsletter, email=email, profile=profile, day=day)
+    if text:
+        out.print(message.rendered.text, markup=False, soft_wrap=True)
+        return
+    files = _write(message, folder)
+    if as_json:
+        print_json({"subject": message.rendered.subject, "papers": message.issue.papers, "files": files})
+    else:
+        say(f"{message.rendered.subject} ({len(message.issue.papers)} papers)")
+        for file in files:
+            out.print(str(file), markup=False)
+    if open_it:
+        webbrowser.open(files[0].resolve().as_uri())
+
+
+def _write(message: Message, folder: Path) -> list[Path]:
+    name = f"{message.issue.slot}_{message.issue.subscriber.email.replace('/', '_')}"
+    contents = {
+        ".html": message.rendered.html.encode(),
+        ".txt": message.rendered.text.encode(),
+        ".eml": message.envelope.content,
+    }
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for suffix, content in contents.items():
+            (folder / f"{name}{suffix}").write_bytes(content)
+    except OSError as error:
+        raise InputError(f"cannot write the preview to {folder}: {error.strerror}") from error
+    return [folder / f"{name}{suffix}" for suffix in contents]
+
+
+def explain(
+    address: Annotated[str, typer.Argument(help="A subscriber.")],
+    paper: Annotated[str, typer.Argument(help="arXiv id or URL, DOI, key, or the whole title.")],
+    config: ConfigOption = DEFAULT_CONFIG,
+    as_json: JsonOption = False,
+) -> None:
+    """Say why a paper is, or is not, in a subscriber's issue."""
+    with newsletter_of(config) as newsletter:
+        explained = explaining.explain(newsletter, address_of(address), paper)
+    if as_json:
+        print_json(
+            {
+                "paper": explained.paper.key,
+                "subscriber": explained.subscriber.email,
+                "verdict": explained.verdict.name.lower(),
+                "rank": explained.rank,
+                "score": explained.explanation.score,
+                "matches": explained.explanation.matches,
+                "negatives": explained.explanation.negatives,
+                "delivered": explained.delivery.slot if explained.delivery else None,
+            }
+        )
+        return
+    out.print(explained.paper.title, style="bold", markup=False)
+    out.print(f"{explained.paper.key}: {explained.verdict}{_detail(explained)}", markup=False)
+    matches = (*explained.explanation.matches, *explained.explanation.negatives)
+    if matches:
+        total = explained.explanation.score
+        print_table(
+            "keyword", "found in", "as", "times", "share", rows=[_row(match, total, explained) for match in matches]
+        )
+
+
+def _detail(explained: Explained) -> str:
+    match explained.verdict:
+        case Verdict.PROMISED if explained.delivery:
+            return f" of {explained.delivery.slot} ({explained.delivery.status})"
+        case Verdict.NEXT:
+            return f", place {explained.rank}"
+        case Verdict.CARRIED:
+            return f": place {explained.rank}, an issue takes {explained.max_papers}"
+        case Verdict.TOO_OLD:
+            return f": first seen {explained.paper.first_seen:%Y-%m-%d}, a paper is a candidate for {explained.window_days} days"
+        case _:
+            return ""
+
+
+def _row(match: Match, total: float, explained: Explained) -> tuple[object, ...]:
+    negative = match in explained.explanation.negatives
+    share = "keeps it out" if negative else f"{match.points / total:.0%}"
+    return ("-" * negative + match.keyword, match.field, match.text, match.count, share)

@@ -1,0 +1,157 @@
+"""``status``, ``ledger`` and ``serve``: running the newsletter."""
+
+import logging
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from digestmail.cli.common import (
+    ATTENTION,
+    DEFAULT_CONFIG,
+    ConfigOption,
+    JsonOption,
+    address_of,
+    configure_logging,
+    newsletter_of,
+    out,
+    print_json,
+    print_table,
+    read_config,
+    say,
+)
+from digestmail.errors import DigestmailError
+from digestmail.model import Delivery
+from digestmail.newsletter import run as running
+from digestmail.newsletter import status as reporting
+from digestmail.storage.fetches import Fetched
+
+_log = logging.getLogger(__name__)
+
+
+def status(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> None:
+    """Show what is stored, what each source last said, and every delivery that is not sent.
+
+    Exits with 1 when something needs attention.
+    """
+    with newsletter_of(config) as newsletter:
+        state = reporting.status(newsletter)
+    if as_json:
+        print_json(
+            {
+                "papers": state.papers,
+                "subscribers": state.subscribers,
+                "deliveries": state.deliveries,
+                "unfinished": [_delivery_json(delivery) for delivery in state.unfinished],
+                "sources": state.fetches,
+                "needs_attention": state.needs_attention,
+            }
+        )
+    else:
+        out.print(f"papers       {state.papers}")
+        out.print(f"subscribers  {_counts(state.subscribers) or 'none'}")
+        out.print(f"deliveries   {_counts(state.deliveries) or 'none'}")
+        if state.latest:
+            out.print(f"latest slot  {state.latest.slot}")
+        if state.fetches:
+            out.print()
+            print_table(
+                "source", "last asked (UTC)", "papers", "new", "skipped", "error", rows=[_row(f) for f in state.fetches]
+            )
+        if state.unfinished:
+            out.print()
+            rows: list[tuple[object, ...]] = [_unfinished(delivery) for delivery in state.unfinished]
+            print_table("not sent", "slot", "status", "attempts", "papers", "why", rows=rows)
+    if state.needs_attention:
+        raise typer.Exit(ATTENTION)
+
+
+def _counts(counts: dict[reporting.SubscriberStatus, int] | dict[reporting.DeliveryStatus, int]) -> str:
+    return ", ".join(f"{count} {state}" for state, count in counts.items())
+
+
+def _row(fetched: Fetched) -> tuple[object, ...]:
+    return (
+        fetched.source,
+        f"{fetched.at:%Y-%m-%d %H:%M}",
+        fetched.announced,
+        fetched.new,
+        fetched.skipped,
+        fetched.error,
+    )
+
+
+def _unfinished(delivery: Delivery) -> tuple[object, ...]:
+    return (
+        delivery.subscriber.email,
+        delivery.slot,
+        delivery.status,
+        delivery.attempts,
+        len(delivery.papers),
+        delivery.note,
+    )
+
+
+def ledger(
+    address: Annotated[str | None, typer.Argument(help="Only this subscriber.", show_default=False)] = None,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="How many issues at most.")] = 20,
+    config: ConfigOption = DEFAULT_CONFIG,
+    as_json: JsonOption = False,
+) -> None:
+    """Show which papers have been promised to whom, newest issue first."""
+    email = address_of(address) if address else None
+    with newsletter_of(config) as newsletter:
+        deliveries = newsletter.store.deliveries.find(email=email, limit=limit)
+    if as_json:
+        print_json([_delivery_json(delivery) for delivery in deliveries])
+        return
+    if not deliveries:
+        say("the ledger is empty: nothing has been planned yet")
+    for delivery in deliveries:
+        note = f" ({delivery.note})" if delivery.note and not delivery.papers else ""
+        out.print(
+            f"{delivery.slot}  {delivery.subscriber.email}  {delivery.status}{note}",
+            style="bold",
+            markup=False,
+        )
+        for ranked in delivery.papers:
+            out.print(f"  {ranked.paper.key}  {ranked.paper.title}", markup=False)
+
+
+def _delivery_json(delivery: Delivery) -> dict[str, object]:
+    return {
+        "subscriber": delivery.subscriber.email,
+        "slot": delivery.slot,
+        "status": delivery.status,
+        "attempts": delivery.attempts,
+        "note": delivery.note,
+        "next_at": delivery.next_at,
+        "papers": [
+            {"key": ranked.paper.key, "title": ranked.paper.title, "score": ranked.score} for ranked in delivery.papers
+        ],
+    }
+
+
+def serve(config: ConfigOption = DEFAULT_CONFIG) -> None:
+    """Stay and send every issue when it is due: looks every few minutes, as schedule.every_minutes says."""
+    from digestmail.scheduler import serve as serving
+
+    configure_logging(verbose=True)
+    minutes = read_config(config).schedule.every_minutes
+    say(f"serving {config}: looking for due issues every {minutes} minutes, Ctrl-C ends it")
+    serving(lambda: _tick(config), minutes)
+
+
+def _tick(config: Path) -> None:
+    """One look. The configuration is read anew, so that edits count; what goes wrong is logged and tried again at the next look."""
+    try:
+        with newsletter_of(config) as newsletter:
+            report = running.run(newsletter, patient=True)
+    except DigestmailError as error:
+        _log.error("tick failed: %s", error)  # noqa: TRY400 - one line for the operator, these errors explain themselves
+        return
+    for collected in report.collected:
+        if collected.answer.error:
+            _log.warning("source failed: %s", collected.answer.error)
+    if report.delivered.unavailable:
+        _log.warning("transport unavailable: %s", report.delivered.unavailable)

@@ -1,0 +1,104 @@
+"""``fetch`` and ``papers``: the corpus."""
+
+from typing import Annotated
+
+import typer
+
+from digestmail.cli.common import (
+    DEFAULT_CONFIG,
+    TRY_LATER,
+    ConfigOption,
+    DateOption,
+    JsonOption,
+    newsletter_of,
+    print_json,
+    print_table,
+    say,
+)
+from digestmail.model import Paper
+from digestmail.newsletter.collect import Collected, collect
+from digestmail.ranking.profile import parse_keywords, split_keywords
+from digestmail.ranking.scoring import Ranker
+
+_SHOWN_SKIPS = 5
+
+
+def fetch(config: ConfigOption = DEFAULT_CONFIG, day: DateOption = None, as_json: JsonOption = False) -> None:
+    """Collect new papers without sending anything.
+
+    Exits with 75 when no source answered.
+    """
+    with newsletter_of(config, day=day) as newsletter:
+        collected = collect(newsletter, newsletter.clock())
+    tell_collected(collected)
+    if as_json:
+        print_json([collected_json(one) for one in collected])
+    if not any(one.answer.answered for one in collected):
+        raise typer.Exit(TRY_LATER)
+
+
+def tell_collected(collected: list[Collected]) -> None:
+    """One line per source, and one per entry that could not be read."""
+    for one in collected:
+        answer = one.answer
+        if answer.error:
+            say(str(answer.error))
+        if answer.answered:
+            samples = " (samples: no live source answered)" if answer.fallback else ""
+            say(f"{answer.source}: {_papers(len(answer.papers))}, {one.new} new{samples}")
+        for skipped in answer.skipped[:_SHOWN_SKIPS]:
+            say(f"{answer.source}: skipped {skipped}")
+        if len(answer.skipped) > _SHOWN_SKIPS:
+            say(f"{answer.source}: skipped {len(answer.skipped) - _SHOWN_SKIPS} more entries")
+
+
+def _papers(number: int) -> str:
+    return f"{number} paper{'' if number == 1 else 's'}"
+
+
+def collected_json(one: Collected) -> dict[str, object]:
+    """One source's answer, for programs."""
+    return {
+        "source": one.answer.source,
+        "announced": len(one.answer.papers),
+        "new": one.new,
+        "skipped": [str(skipped) for skipped in one.answer.skipped],
+        "error": str(one.answer.error) if one.answer.error else None,
+        "fallback": one.answer.fallback,
+    }
+
+
+def papers(
+    query: Annotated[
+        list[str] | None, typer.Argument(help="Keywords, in the syntax of a profile.", show_default=False)
+    ] = None,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="How many at most.")] = 20,
+    config: ConfigOption = DEFAULT_CONFIG,
+    as_json: JsonOption = False,
+) -> None:
+    """List the papers that have been collected: the newest, or those that match keywords best.
+
+    [bold]Examples[/bold]
+
+        digestmail papers
+
+        digestmail papers '"mixture of experts"' quantization --limit 5
+    """
+    profile = parse_keywords(split_keywords(query or []))
+    with newsletter_of(config) as newsletter:
+        if profile.keywords:
+            everything = newsletter.store.corpus.newest()
+            ranking = Ranker(everything, [profile]).rank(profile)
+            found = [ranked.paper for ranked in ranking.papers[:limit]]
+        else:
+            found = newsletter.store.corpus.newest(limit)
+    if as_json:
+        print_json(found)
+    elif found:
+        print_table("seen", "paper", "title", rows=[_row(paper) for paper in found])
+    else:
+        say("no paper matches" if profile.keywords else "no papers yet: 'digestmail fetch' collects them")
+
+
+def _row(paper: Paper) -> tuple[object, ...]:
+    return (f"{paper.first_seen:%Y-%m-%d}" if paper.first_seen else "", paper.key, paper.title)

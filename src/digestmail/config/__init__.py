@@ -1,0 +1,37 @@
+"""config.yaml → validated settings; every problem at once, with its line."""
+
+from digestmail.config.loading import load_config
+from digestmail.config.schema import (
+    Config,
+    HuggingFaceSettings,
+    IssueSettings,
+    JsonlSettings,
+    NewsletterSettings,
+    OutboxSettings,
+    PageSettings,
+    ScheduleSettings,
+    SmtpSettings,
+    SourceSettings,
+    SubscriberSettings,
+    TransportSettings,
+    json_schema,
+)
+from digestmail.config.values import Sender
+
+__all__ = [
+    "Config",
+    "HuggingFaceSettings",
+    "IssueSettings",
+    "JsonlSettings",
+    "NewsletterSettings",
+    "OutboxSettings",
+    "PageSettings",
+    "ScheduleSettings",
+    "Sender",
+    "SmtpSettings",
+    "SourceSettings",
+    "SubscriberSettings",
+    "TransportSettings",
+    "json_schema",
+    "load_config",
+]

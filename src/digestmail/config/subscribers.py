@@ -1,0 +1,63 @@
+"""Files of subscribers: YAML in the words of config.yaml, or CSV with the same names as columns."""
+
+import csv
+import io
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from digestmail.config.document import Document, Problem, read_document
+from digestmail.config.loading import read_text
+from digestmail.config.problems import explain, format_problem
+from digestmail.config.rules import conflicts
+from digestmail.config.schema import Section, SubscriberSettings
+from digestmail.config.values import did_you_mean
+from digestmail.errors import ConfigError, InputError
+from digestmail.ranking.profile import split_keywords
+
+COLUMNS = SubscriberSettings.file_keys()
+
+
+class _SubscribersFile(Section):
+    subscribers: tuple[SubscriberSettings, ...] = ()
+
+
+def load_subscribers(path: Path) -> tuple[SubscriberSettings, ...]:
+    """Everyone in a ``.csv`` or ``.yaml`` file. Raises InputError with all its problems, one a line, as config.yaml's are told."""
+    try:
+        document = _csv_document(path) if path.suffix.lower() == ".csv" else read_document(str(path), read_text(path), {})
+    except ConfigError as error:
+        raise InputError(str(error)) from None
+    problems = [*document.problems, *conflicts(document)]
+    try:
+        file = _SubscribersFile.model_validate(document.data)
+    except ValidationError as error:
+        problems += explain(error, document)
+    if problems:
+        problems.sort(key=lambda problem: problem.line)
+        raise InputError("\n".join(format_problem(str(path), problem) for problem in problems))
+    return file.subscribers
+
+
+def _csv_document(path: Path) -> Document:
+    document = Document()
+    reader = csv.DictReader(io.StringIO(read_text(path), newline=""), strict=True)
+    rows: list[dict[str, Any]] = []
+    try:
+        for column in reader.fieldnames or ():
+            if column not in COLUMNS:
+                document.problems.append(Problem(1, (), f"unknown column {column!r}{did_you_mean(column, COLUMNS)}"))
+        for row in reader:
+            document.lines["subscribers", len(rows)] = reader.line_num
+            rows.append({name: _cell(name, value) for name, value in row.items() if name in COLUMNS and value})
+    except csv.Error as error:
+        raise ConfigError([f"{path}:{reader.line_num}: {error}"]) from None
+    document.data["subscribers"] = rows
+    return document
+
+
+def _cell(name: str, value: str) -> object:
+    if name == "keywords":
+        return split_keywords([value])
+    return int(value) if name == "max_papers" and value.isdecimal() else value

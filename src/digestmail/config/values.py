@@ -1,0 +1,145 @@
+"""Reading the texts that settings are written in.
+
+Each function raises InputError with a reason, which may quote the text.
+"""
+
+import difflib
+import re
+from collections.abc import Iterable
+from datetime import time
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import urlsplit
+from zoneinfo import available_timezones
+
+from email_validator import EmailNotValidError, validate_email
+
+from digestmail.errors import AddressError, InputError
+from digestmail.ranking.profile import parse_keyword
+from digestmail.text.clean import clean_line
+
+_NAMED_ADDRESS = re.compile(r"\s*(?P<name>.*?)\s*<(?P<address>[^<>]*)>\s*", re.DOTALL)
+_TIME_OF_DAY = re.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9])")
+_HOST = re.compile(r"[A-Za-z0-9_:.\[\]-]+")
+_DATABASES = ("postgresql", "sqlite")
+
+
+class Sender(NamedTuple):
+    """Who an issue is from. ``name`` is empty when only an address was given."""
+
+    name: str
+    address: str
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """``" (did you mean 'x'?)"`` with the nearest of the known words, or nothing."""
+    by_fold = {other.casefold(): other for other in known}
+    near = difflib.get_close_matches(word.casefold(), by_fold, n=1)
+    return f" (did you mean {by_fold[near[0]]!r}?)" if near else ""
+
+
+def parse_address(text: str) -> str:
+    """The address as SMTP without SMTPUTF8 takes it: domain in lower case and Punycode. Raises AddressError.
+
+    Nothing is looked up in the DNS.
+    """
+    try:
+        valid = validate_email(text.strip(), check_deliverability=False, allow_smtputf8=False, allow_quoted_local=False)
+    except EmailNotValidError as error:
+        raise AddressError(f"{text!r} is not an address that mail can be sent to: {error}") from None
+    return valid.ascii_email or valid.normalized
+
+
+def parse_sender(text: str) -> Sender:
+    """``Name <address>`` (the name may be in double quotes) or an address."""
+    found = _NAMED_ADDRESS.fullmatch(text)
+    if not found:
+        return Sender("", parse_address(text))
+    name = found["name"]
+    if len(name) > 1 and name[0] == name[-1] == '"':
+        name = re.sub(r"\\(.)", r"\1", name[1:-1])
+    return Sender(clean_line(name), parse_address(found["address"]))
+
+
+def parse_line(text: str) -> str:
+    """One line with something on it, cleaned."""
+    line = clean_line(text)
+    if not line:
+        raise InputError("must not be empty")
+    return line
+
+
+def parse_path(text: str) -> Path:
+    """A path; relative ones stay relative."""
+    if not text.strip():
+        raise InputError("must not be empty")
+    if not text.isprintable():
+        raise InputError(f"{text!r} is not a path: it holds a character that no file name has")
+    return Path(text)
+
+
+def parse_host(text: str) -> str:
+    """A host name or an IP address."""
+    if not _HOST.fullmatch(text):
+        raise InputError(f"{text!r} is not a host name or an IP address")
+    return text
+
+
+def parse_base_url(text: str) -> str:
+    """An http or https URL, without the slash at its end: links are made by appending ``/path``.
+
+    Only ASCII, because mail headers carry it.
+    """
+    try:
+        parts = urlsplit(text)
+        usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable or not text.isascii() or re.search(r"[\s<>\"\x00-\x1f\x7f]", text):
+        raise InputError(f"{text!r} is not a URL like https://papers.example.org")
+    if parts.query or parts.fragment or parts.username is not None:
+        raise InputError("must be a plain URL, without user, query or fragment")
+    return text.rstrip("/")
+
+
+def parse_store_url(text: str) -> str:
+    """A SQLAlchemy database URL. It may hold a password: the reason never quotes it."""
+    from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    try:
+        url = make_url(text)
+        backend = url.get_backend_name()
+    except (ArgumentError, ValueError):
+        raise InputError("not a database URL like sqlite:///digestmail.db") from None
+    if backend not in _DATABASES:
+        raise InputError(f"unknown database; known: {', '.join(_DATABASES)}")
+    if backend == "sqlite" and url.database in (None, "", ":memory:"):
+        raise InputError("a database in memory forgets what was sent; name a file, as in sqlite:///digestmail.db")
+    return text
+
+
+def parse_time_of_day(text: str) -> time:
+    """``07:30`` on a 24-hour clock."""
+    found = _TIME_OF_DAY.fullmatch(text.strip())
+    if not found:
+        raise InputError(f"{text!r} is not a time of day from 00:00 to 23:59")
+    return time(int(found[1]), int(found[2]))
+
+
+def parse_timezone(text: str) -> str:
+    """An IANA time zone's name, of those this machine knows."""
+    known = available_timezones()
+    if text in known:
+        return text
+    # people write "Berlin" or "europe/berlin"
+    city = re.sub(r"\s+", "_", text.strip().casefold())
+    near = sorted(name for name in known if city and name.casefold().rpartition("/")[2] == city.rpartition("/")[2])
+    hint = f" (did you mean {near[0]!r}?)" if near else did_you_mean(text, known)
+    raise InputError(f"unknown time zone {text!r}{hint}")
+
+
+def check_keyword(text: str) -> str:
+    """The keyword as written, once it is known to be one."""
+    parse_keyword(text)
+    return text

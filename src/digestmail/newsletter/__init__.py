@@ -1,0 +1,60 @@
+"""The application: one module per use case. Knows sources and transports by their protocols only."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import time
+
+from digestmail.model import Cadence, MailingList, Profile
+from digestmail.protocols import Clock, Source, Transport
+from digestmail.rendering.compile import Templates
+from digestmail.storage.store import Store
+
+#: told of long work: what is going on, how many are done, how many there are
+Progress = Callable[[str, int, int], None]
+
+
+def no_progress(_what: str, _done: int, _total: int) -> None:
+    """Nobody is watching."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subscription:
+    """What a person asks for: a subscriber before there is one."""
+
+    email: str
+    profile: Profile = field(default_factory=Profile)
+    cadence: Cadence = field(default_factory=Cadence)
+    timezone: str = "UTC"
+    max_papers: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """How issues are made."""
+
+    max_papers: int = 10
+    #: a paper is a candidate for this many days after it was first seen
+    max_age_days: int = 7
+    #: whether a day without papers sends a short note
+    send_empty: bool = False
+    #: an issue is due from this local time of the subscriber on
+    at: time = time(0, 0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Newsletter:
+    """Everything a use case needs, put together by ``wiring``."""
+
+    mailing_list: MailingList
+    rules: Rules
+    store: Store
+    sources: tuple[Source, ...]
+    #: read only when no other source answered, and only until the corpus holds live papers
+    fallbacks: tuple[Source, ...] = ()
+    transport: Transport
+    templates: Templates
+    #: subscriptions kept in the config file
+    subscriptions: tuple[Subscription, ...] = ()
+    clock: Clock
+    new_id: Callable[[], str]
+    progress: Progress = no_progress

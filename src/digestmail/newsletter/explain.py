@@ -1,0 +1,102 @@
+"""Explain: why a paper is, or is not, in a subscriber's issue."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+
+from digestmail.errors import NotFoundError
+from digestmail.model import Delivery, Paper, Subscriber
+from digestmail.newsletter import Newsletter
+from digestmail.newsletter.compose import window_days
+from digestmail.newsletter.subscribe import sync
+from digestmail.ranking.scoring import Explanation, Ranker
+from digestmail.text.identity import arxiv_id, doi, title_key
+
+
+class Verdict(StrEnum):
+    """What became of a paper for one subscriber."""
+
+    PROMISED = "in an issue"
+    NEXT = "in the next issue"
+    CARRIED = "matched, but others rank higher"
+    EXCLUDED = "kept out by a negative keyword"
+    UNMATCHED = "no keyword matches"
+    TOO_OLD = "older than the window"
+    SAMPLE = "a sample: live papers have taken over"
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """The whole answer."""
+
+    paper: Paper
+    subscriber: Subscriber
+    verdict: Verdict
+    explanation: Explanation
+    #: place among the candidates of the next issue, 1 is the top; None when it is not among them
+    rank: int | None = None
+    #: papers an issue takes, and days a paper is a candidate
+    max_papers: int = 0
+    window_days: int = 0
+    #: the delivery that holds it, when there is one
+    delivery: Delivery | None = None
+
+
+def find_paper(newsletter: Newsletter, reference: str) -> Paper:
+    """The paper of the corpus that ``reference`` names: a key, an arXiv id or URL, a DOI, or the title. Raises NotFoundError."""
+    arxiv, doi_found = arxiv_id(reference), doi(reference)
+    names = [reference]
+    names += [f"arxiv:{arxiv}"] if arxiv else []
+    names += [f"doi:{doi_found}"] if doi_found else []
+    for name in (*names, title_key(reference)):
+        if found := newsletter.store.corpus.find(name):
+            return found
+    raise NotFoundError(f"no paper {reference!r} in the corpus: 'digestmail papers' lists what is there")
+
+
+def explain(newsletter: Newsletter, email: str, reference: str) -> Explained:
+    """Why the paper is or is not in this subscriber's issues. Raises NotFoundError for an unknown subscriber or paper."""
+    with newsletter.store.rehearsal():
+        sync(newsletter)
+        subscriber = newsletter.store.subscribers.find(email)
+        if subscriber is None:
+            raise NotFoundError(f"{email} is not subscribed")
+        return _explain(newsletter, subscriber, find_paper(newsletter, reference))
+
+
+def _explain(newsletter: Newsletter, subscriber: Subscriber, paper: Paper) -> Explained:
+    now = newsletter.clock()
+    days = window_days(newsletter, subscriber)
+    since = now - timedelta(days=days)
+    papers = newsletter.store.corpus.window(since, now)
+    inside = {candidate.key for candidate in papers}
+    ranker = Ranker(papers if paper.key in inside else [*papers, paper], [subscriber.profile])
+    explanation = ranker.explain(subscriber.profile, paper.key)
+    delivery = newsletter.store.deliveries.with_paper(subscriber.email, paper.key)
+    promised = newsletter.store.deliveries.promised([subscriber], since).get(subscriber.uid, set())
+    barred = promised | ({paper.key} - inside)
+    ranks = [ranked.paper.key for ranked in ranker.rank(subscriber.profile, barred).papers]
+    rank = ranks.index(paper.key) + 1 if paper.key in ranks else None
+    size = subscriber.max_papers or newsletter.rules.max_papers
+    verdict = _verdict(subscriber, paper, delivery, explanation, rank, size, inside)
+    return Explained(paper, subscriber, verdict, explanation, rank, size, days, delivery)
+
+
+def _verdict(
+    subscriber: Subscriber,
+    paper: Paper,
+    delivery: Delivery | None,
+    explanation: Explanation,
+    rank: int | None,
+    size: int,
+    inside: set[str],
+) -> Verdict:
+    if delivery:
+        return Verdict.PROMISED
+    if rank is not None:
+        return Verdict.NEXT if rank <= size else Verdict.CARRIED
+    if explanation.negatives:
+        return Verdict.EXCLUDED
+    if subscriber.profile.wanted and not explanation.matches:
+        return Verdict.UNMATCHED
+    return Verdict.SAMPLE if paper.sample and paper.key not in inside else Verdict.TOO_OLD

@@ -1,0 +1,63 @@
+"""Preview: the next issue of a subscriber, made by the code that sends, in a rehearsal that leaves no trace."""
+
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from digestmail.errors import NotFoundError
+from digestmail.model import Profile, Subscriber, SubscriberStatus
+from digestmail.newsletter import Newsletter
+from digestmail.newsletter.compose import plan_due
+from digestmail.newsletter.deliver import Message, message_of
+from digestmail.newsletter.subscribe import sync
+
+_WEEK = 7
+
+
+def preview(
+    newsletter: Newsletter,
+    *,
+    email: str | None = None,
+    profile: Profile | None = None,
+    day: date | None = None,
+) -> Message:
+    """The next issue: the bytes that ``run`` would send, and nothing written.
+
+    Without ``email``, for the first subscriber; with ``profile`` instead of their own, which also serves an address that is not
+    subscribed. A subscriber whose issue of today is planned or sent sees their next one. Raises NotFoundError.
+    """
+    now = newsletter.clock()
+    with newsletter.store.rehearsal():
+        sync(newsletter)
+        subscriber = _reader(newsletter, email, profile, now)
+        newsletter.store.subscribers.put([subscriber])
+        slot = day or _next_slot(newsletter, subscriber, now)
+        always = replace(newsletter, rules=replace(newsletter.rules, send_empty=True))
+        plan_due(always, now, day=slot, only=subscriber.email)
+        deliveries = newsletter.store.deliveries.find(email=subscriber.email)
+        return message_of(newsletter, next(delivery for delivery in deliveries if delivery.slot == slot))
+
+
+def _reader(newsletter: Newsletter, email: str | None, profile: Profile | None, now: datetime) -> Subscriber:
+    """The subscriber asked for, active and with the profile asked for."""
+    if email is None:
+        everyone = newsletter.store.subscribers.all(SubscriberStatus.ACTIVE)
+        known = everyone[0] if everyone and profile is None else None
+    else:
+        known = newsletter.store.subscribers.find(email)
+    if known is None and profile is None:
+        raise NotFoundError(
+            f"{email} is not subscribed" if email else "nobody is subscribed yet: give keywords with -k"
+        )
+    if known is None:
+        address = email or f"preview@{newsletter.mailing_list.domain}"
+        known = Subscriber(uid=newsletter.new_id(), email=address, created_at=now)
+    return replace(known, status=SubscriberStatus.ACTIVE, profile=known.profile if profile is None else profile)
+
+
+def _next_slot(newsletter: Newsletter, subscriber: Subscriber, now: datetime) -> date:
+    """Today or the next day on their cadence whose slot is still free."""
+    today = now.astimezone(ZoneInfo(subscriber.timezone)).date()
+    taken = newsletter.store.deliveries.taken_slots(today)
+    days = (today + timedelta(days=ahead) for ahead in range(2 * _WEEK + 1))
+    return next(day for day in days if subscriber.cadence.includes(day) and (subscriber.uid, day) not in taken)

@@ -1,0 +1,72 @@
+"""Run: collect, plan every due slot, finish whatever is unfinished. Calling it again is harmless."""
+
+import logging
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from datetime import date
+
+from digestmail.model import DeliveryStatus, Issue
+from digestmail.newsletter import Newsletter
+from digestmail.newsletter.collect import Collected, ask_sources, store_answers
+from digestmail.newsletter.compose import plan_due
+from digestmail.newsletter.deliver import DeliveryReport, deliver
+from digestmail.newsletter.subscribe import Synced, sync
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class RunReport:
+    """What one run did, for the person who watches and for the exit code."""
+
+    synced: list[Synced] = field(default_factory=list)
+    collected: list[Collected] = field(default_factory=list)
+    #: slots planned by this run, empty ones included
+    issues: list[Issue] = field(default_factory=list)
+    delivered: DeliveryReport = field(default_factory=DeliveryReport)
+
+    @property
+    def sources_down(self) -> bool:
+        """No source answered, not even a fallback."""
+        return not any(collected.answer.answered for collected in self.collected)
+
+    @property
+    def needs_attention(self) -> bool:
+        """Some message was refused, or some source gave entries that cannot be read."""
+        return bool(self.delivered.counts[DeliveryStatus.FAILED])
+
+
+def run(
+    newsletter: Newsletter,
+    *,
+    day: date | None = None,
+    only: str | None = None,
+    dry_run: bool = False,
+    patient: bool = False,
+) -> RunReport:
+    """One daily run.
+
+    ``day`` makes it the run of that day for everyone (the clock of ``newsletter`` should say the same); ``only`` is one subscriber's address;
+    ``dry_run`` plans in a rehearsal and sends nothing; ``patient`` respects the back-off of deferred deliveries. Raises StoreError,
+    TemplateError. What sources and transports refuse is in the report.
+    """
+    now = newsletter.clock()
+    report = RunReport()
+    answers = ask_sources(newsletter, day or now.date())
+    with newsletter.store.rehearsal() if dry_run else nullcontext():
+        report.synced = sync(newsletter)
+        report.collected = store_answers(newsletter, answers, now)
+        report.issues = plan_due(newsletter, now, day=day, only=only)
+        if not dry_run:
+            report.delivered = deliver(newsletter, patient=patient, only=only)
+    _log.info(
+        "run sources=%d new=%d planned=%d sent=%d deferred=%d failed=%d dry=%s",
+        len(report.collected),
+        sum(collected.new for collected in report.collected),
+        sum(bool(issue.papers) for issue in report.issues),
+        report.delivered.counts[DeliveryStatus.SENT],
+        report.delivered.counts[DeliveryStatus.DEFERRED],
+        report.delivered.counts[DeliveryStatus.FAILED],
+        dry_run,
+    )
+    return report

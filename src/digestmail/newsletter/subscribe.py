@@ -1,0 +1,124 @@
+"""Subscribe, unsubscribe, and keep the subscriptions of the config file in step with the store."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from digestmail.errors import InputError, NotFoundError
+from digestmail.model import Origin, Subscriber, SubscriberStatus
+from digestmail.newsletter import Newsletter, Subscription
+
+_GONE = (SubscriberStatus.UNSUBSCRIBED, SubscriberStatus.SUPPRESSED)
+
+
+class Change(StrEnum):
+    """What a subscription did to the store."""
+
+    ADDED = "added"
+    UPDATED = "updated"
+    UNCHANGED = "unchanged"
+    RETURNED = "subscribed again"
+    REMOVED = "unsubscribed"
+    #: the person has left; a list that still names them does not bring them back
+    LEFT_ALONE = "left alone (has unsubscribed)"
+
+
+@dataclass(frozen=True, slots=True)
+class Synced:
+    """One address and what happened to it."""
+
+    email: str
+    change: Change
+
+
+def subscribe(newsletter: Newsletter, subscription: Subscription) -> Change:
+    """Add an address, or give a known one a new profile. Raises InputError for an address that the config file keeps."""
+    known = newsletter.store.subscribers.find(subscription.email)
+    if known and known.origin is Origin.CONFIG and known.status is SubscriberStatus.ACTIVE:
+        raise InputError(f"{known.email} is kept in the config file: change the keywords there")
+    subscriber, change = _changed(newsletter, known, subscription, Origin.STORE, invited=True)
+    newsletter.store.subscribers.put([subscriber])
+    return change
+
+
+def unsubscribe(newsletter: Newsletter, email: str) -> Change:
+    """From now on this address gets nothing, whatever lists or files still name it. Raises NotFoundError."""
+    known = newsletter.store.subscribers.find(email)
+    if known is None:
+        raise NotFoundError(f"{email} is not subscribed")
+    if known.status is SubscriberStatus.UNSUBSCRIBED and known.origin is Origin.STORE:
+        return Change.UNCHANGED
+    gone = replace(known, status=SubscriberStatus.UNSUBSCRIBED, origin=Origin.STORE)
+    newsletter.store.subscribers.put([gone])
+    return Change.REMOVED
+
+
+def import_subscriptions(
+    newsletter: Newsletter, subscriptions: Iterable[Subscription], *, dry_run: bool = False
+) -> list[Synced]:
+    """Subscribe many at once, all or none. Repeating it changes nothing; people who have left stay away."""
+    return _apply(newsletter, subscriptions, Origin.STORE, dry_run=dry_run)
+
+
+def sync(newsletter: Newsletter) -> list[Synced]:
+    """Bring the store in step with the config file: new and changed profiles, and addresses that the file no longer names.
+
+    Returns what changed, and who has unsubscribed though the file still names them.
+    """
+    named = {subscription.email.lower() for subscription in newsletter.subscriptions}
+    dropped = [
+        subscriber
+        for subscriber in newsletter.store.subscribers.all(SubscriberStatus.ACTIVE)
+        if subscriber.origin is Origin.CONFIG and subscriber.email.lower() not in named
+    ]
+    done = _apply(newsletter, newsletter.subscriptions, Origin.CONFIG, dry_run=False)
+    # the origin stays: the file that dropped them may name them again
+    if dropped:
+        newsletter.store.subscribers.put(replace(gone, status=SubscriberStatus.UNSUBSCRIBED) for gone in dropped)
+    done += [Synced(gone.email, Change.REMOVED) for gone in dropped]
+    return [synced for synced in done if synced.change is not Change.UNCHANGED]
+
+
+def _apply(
+    newsletter: Newsletter, subscriptions: Iterable[Subscription], origin: Origin, *, dry_run: bool
+) -> list[Synced]:
+    known = {subscriber.email.lower(): subscriber for subscriber in newsletter.store.subscribers.all()}
+    done: list[Synced] = []
+    put: list[Subscriber] = []
+    for subscription in subscriptions:
+        old = known.get(subscription.email.lower())
+        subscriber, change = _changed(newsletter, old, subscription, origin, invited=False)
+        done.append(Synced(subscription.email, change))
+        if subscriber != old:
+            put.append(subscriber)
+    if put and not dry_run:
+        newsletter.store.subscribers.put(put)
+    return done
+
+
+def _changed(
+    newsletter: Newsletter, known: Subscriber | None, asked: Subscription, origin: Origin, *, invited: bool
+) -> tuple[Subscriber, Change]:
+    """The subscriber as it should be. ``invited``: the person asks themselves, which brings back one who has left."""
+    if known and known.status in _GONE and not invited and not _dropped_by_file(known, origin):
+        return known, Change.LEFT_ALONE
+    base = known or Subscriber(uid=newsletter.new_id(), email=asked.email, created_at=newsletter.clock())
+    returns = base.status in _GONE
+    subscriber = replace(
+        base,
+        profile=asked.profile,
+        cadence=asked.cadence,
+        timezone=asked.timezone,
+        max_papers=asked.max_papers,
+        origin=origin,
+        status=SubscriberStatus.ACTIVE if returns else base.status,
+    )
+    if known is None:
+        return subscriber, Change.ADDED
+    if returns:
+        return subscriber, Change.RETURNED
+    return subscriber, Change.UNCHANGED if subscriber == known else Change.UPDATED
+
+
+def _dropped_by_file(known: Subscriber, origin: Origin) -> bool:
+    return known.origin is origin is Origin.CONFIG and known.status is SubscriberStatus.UNSUBSCRIBED

@@ -1,0 +1,137 @@
+"""The keyword syntax, Lucene's where Lucene has one. Pure.
+
+::
+
+    keyword  = ["-"] [field ":"] ( words | '"' words '"' ) ["^" weight]
+    field    = "title" | "abstract" | "author" | "category"     (also ti, abs, au, cat)
+
+``mixture of experts`` matches the words next to each other, plurals folded; ``"mixture of experts"`` takes them as they are; ``RAG`` is matched
+as written; ``^3`` weighs a keyword; ``-survey`` keeps papers out. Keywords are literals, never regular expressions.
+"""
+
+import difflib
+import re
+from collections.abc import Iterable, Sequence
+
+from digestmail.errors import ProfileError
+from digestmail.model import Field, Keyword, Profile
+from digestmail.text.analysis import tokens
+from digestmail.text.clean import clean_line
+
+MAX_WEIGHT = 100.0
+MAX_KEYWORDS = 500
+_MAX_LENGTH = 200
+
+_FIELDS = {
+    "title": Field.TITLE,
+    "ti": Field.TITLE,
+    "abstract": Field.ABSTRACT,
+    "abs": Field.ABSTRACT,
+    "author": Field.AUTHOR,
+    "au": Field.AUTHOR,
+    "category": Field.CATEGORY,
+    "cat": Field.CATEGORY,
+}
+_FIELD = re.compile(r"([A-Za-z]+):(?!//)\s*")
+_WEIGHT = re.compile(r"\s*\^\s*(\S*)$")
+_CURLY_QUOTES = str.maketrans("“”„‟″", '"""""')
+
+
+def parse_keywords(texts: Sequence[str]) -> Profile:
+    """The profile of a list of keywords. A keyword that stands twice counts once, as written last.
+
+    Raises ProfileError (``keywords[2]: unbalanced quote in …``; indices from 0).
+    """
+    if len(texts) > MAX_KEYWORDS:
+        raise ProfileError(f"{len(texts)} keywords are too many: {MAX_KEYWORDS} at most")
+    found: dict[tuple[object, ...], Keyword] = {}
+    for index, text in enumerate(texts):
+        try:
+            keyword = parse_keyword(text)
+        except ProfileError as error:
+            raise ProfileError(f"keywords[{index}]: {error}") from None
+        found[keyword.field, keyword.phrase.casefold(), keyword.negative] = keyword
+    return Profile(tuple(found.values()))
+
+
+def parse_keyword(text: str) -> Keyword:
+    """One keyword. Raises ProfileError that quotes the text."""
+    rest = clean_line(text).translate(_CURLY_QUOTES)
+    if len(rest) > _MAX_LENGTH:
+        raise ProfileError(f"{len(rest)} characters are too long for a keyword ({rest[:30]!r}…): {_MAX_LENGTH} at most")
+    negative = rest.startswith("-")
+    rest = rest.removeprefix("-").lstrip()
+    field, rest = _take_field(rest, text)
+    weight, rest = _take_weight(rest, text)
+    phrase, exact = _take_phrase(rest, text)
+    if negative and weight is not None:
+        raise ProfileError(
+            f"a negative keyword takes no weight in {text!r}: it keeps a paper out whatever else matches"
+        )
+    return Keyword(phrase, 1.0 if weight is None else weight, field, negative, exact)
+
+
+def _take_field(rest: str, text: str) -> tuple[Field, str]:
+    found = _FIELD.match(rest)
+    if not found:
+        return Field.ANY, rest
+    name = found[1].lower()
+    if name not in _FIELDS:
+        near = difflib.get_close_matches(name, _FIELDS, n=1)
+        hint = f"did you mean {near[0]}:?" if near else "known are title:, abstract:, author: and category:"
+        raise ProfileError(f"unknown field {found[1]!r} in {text!r}: {hint} (quote the phrase to look for the words)")
+    return _FIELDS[name], rest[found.end() :]
+
+
+def _take_weight(rest: str, text: str) -> tuple[float | None, str]:
+    found = _WEIGHT.search(rest)
+    if not found or rest.count('"') == 1:
+        return None, rest
+    try:
+        weight = float(found[1])
+    except ValueError:
+        raise ProfileError(f"{found[1]!r} is not a weight in {text!r}: write a number after ^, such as ^2") from None
+    if not 0 < weight <= MAX_WEIGHT:
+        raise ProfileError(f"the weight {found[1]} in {text!r} is out of range: above 0, at most {MAX_WEIGHT:g}")
+    return weight, rest[: found.start()]
+
+
+def _take_phrase(rest: str, text: str) -> tuple[str, bool]:
+    exact = len(rest) > 1 and rest[0] == rest[-1] == '"'
+    phrase = rest[1:-1].strip() if exact else rest.strip()
+    if '"' in phrase:
+        raise ProfileError(f"unbalanced quote in {text!r}")
+    if not tokens(phrase):
+        raise ProfileError(f"nothing to match in {text!r}: a keyword needs a letter or a digit")
+    if not exact:
+        _refuse_other_syntax(phrase, text)
+    return phrase, exact
+
+
+def _refuse_other_syntax(phrase: str, text: str) -> None:
+    # each of these would silently never match, or match something else than its writer thinks
+    if "," in phrase:
+        raise ProfileError(f"a comma in {text!r}: write one keyword each, or quote the phrase")
+    if "*" in phrase and not phrase.endswith(".*"):
+        raise ProfileError(f"a wildcard in {text!r}: keywords are whole words, plurals are matched anyway")
+    if re.search(r"\b(?:AND|OR|NOT)\b", phrase):
+        raise ProfileError(f"a Boolean operator in {text!r}: write one keyword each, -keyword for NOT")
+
+
+def split_keywords(texts: Iterable[str]) -> list[str]:
+    """Split at commas and line ends outside quotes, as people type lists on a command line or in a table cell."""
+    parts = (part for text in texts for part in re.findall(r'(?:"[^"]*"?|[^",;\n])+', text.translate(_CURLY_QUOTES)))
+    return [part.strip() for part in parts if part.strip()]
+
+
+def format_keyword(keyword: Keyword) -> str:
+    """The keyword as people write it; ``parse_keyword`` reads it back."""
+    field = "" if keyword.field is Field.ANY else f"{keyword.field}:"
+    phrase = f'"{keyword.phrase}"' if keyword.exact else keyword.phrase
+    weight = "" if keyword.weight == 1.0 else f"^{str(keyword.weight).removesuffix('.0')}"
+    return f"{'-' if keyword.negative else ''}{field}{phrase}{weight}"
+
+
+def format_keywords(profile: Profile) -> list[str]:
+    """All keywords of a profile as people write them."""
+    return [format_keyword(keyword) for keyword in profile.keywords]

@@ -1,0 +1,37 @@
+"""The alarm clock of ``digestmail serve``: calls the idempotent run again and again.
+
+The schedule itself is data (``schedule.py``). APScheduler's cron triggers skip the day after a clock change and its stores forget runs that
+were missed while the machine was off; an interval that asks "is anything due?" has neither fault.
+"""
+
+import logging
+import signal
+from collections.abc import Callable
+from datetime import UTC, datetime
+from types import FrameType
+
+from apscheduler.schedulers.blocking import BlockingScheduler
+
+_log = logging.getLogger(__name__)
+
+
+def serve(tick: Callable[[], None], every_minutes: int) -> None:
+    """Call ``tick`` now and then every so many minutes, one at a time, until SIGTERM or SIGINT; a tick that is under way is finished."""
+    scheduler = BlockingScheduler(timezone="UTC")
+    scheduler.add_job(
+        tick,
+        "interval",
+        minutes=every_minutes,
+        next_run_time=datetime.now(UTC),
+        coalesce=True,
+        max_instances=1,
+        misfire_grace_time=None,
+    )
+
+    def stop(number: int, _frame: FrameType | None) -> None:
+        _log.info("stop signal=%s", signal.Signals(number).name)
+        scheduler.shutdown(wait=False)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop)
+    scheduler.start()

@@ -1,0 +1,35 @@
+"""The store as the application sees it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from digestmail.storage.corpus import Corpus
+from digestmail.storage.database import Database
+from digestmail.storage.deliveries import Deliveries
+from digestmail.storage.fetches import Fetches
+from digestmail.storage.subscribers import Subscribers
+
+
+class Store:
+    """One open database. Belongs to one thread; ``close`` it.
+
+    Every method of its parts is one transaction, and every one may raise StoreError.
+    """
+
+    def __init__(self, url: str) -> None:
+        """Open ``url`` (an SQLAlchemy URL) and bring its tables up to date. Raises StoreError."""
+        self._database = Database(url)
+        self.corpus = Corpus(self._database)
+        self.subscribers = Subscribers(self._database)
+        self.deliveries = Deliveries(self._database)
+        self.fetches = Fetches(self._database)
+
+    @contextmanager
+    def rehearsal(self) -> Iterator[None]:
+        """What is written in this block is seen in this block only: preview and dry run walk the real way and leave no trace."""
+        with self._database.rehearsal():
+            yield
+
+    def close(self) -> None:
+        """Give back the connections."""
+        self._database.close()

@@ -1,0 +1,77 @@
+"""Subscribers: addresses and profiles."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import RowMapping, insert, select, update
+
+from digestmail.model import Cadence, Origin, Subscriber, SubscriberStatus
+from digestmail.ranking.profile import format_keywords, parse_keywords
+from digestmail.storage import tables
+from digestmail.storage.database import Database
+
+_FIXED = ("uid", "email", "email_key", "created_at")
+
+
+class Subscribers:
+    """Subscribers by address."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def find(self, email: str) -> Subscriber | None:
+        """The subscriber with this (normalised) address, whatever the case of its letters."""
+        with self._database.read() as connection:
+            query = select(tables.subscriber).where(tables.subscriber.c.email_key == email.lower())
+            row = connection.execute(query).mappings().first()
+            return subscriber_of(row) if row else None
+
+    def all(self, status: SubscriberStatus | None = None) -> list[Subscriber]:
+        """Everyone, or everyone in one status, in the order they came."""
+        query = select(tables.subscriber).order_by(tables.subscriber.c.id)
+        if status:
+            query = query.where(tables.subscriber.c.status == status)
+        with self._database.read() as connection:
+            return [subscriber_of(row) for row in connection.execute(query).mappings()]
+
+    def put(self, subscribers: Iterable[Subscriber]) -> None:
+        """Insert or replace by address. A known address keeps its ``uid``, which the ledger hangs on, and ``created_at``."""
+        table = tables.subscriber
+        with self._database.write() as connection:
+            for subscriber in subscribers:
+                values = _values(subscriber)
+                changes = {name: value for name, value in values.items() if name not in _FIXED}
+                same = table.c.email_key == values["email_key"]
+                done = connection.execute(update(table).where(same).values(**changes))
+                if not done.rowcount:
+                    connection.execute(insert(table).values(**values))
+
+
+def _values(subscriber: Subscriber) -> dict[str, Any]:
+    return {
+        "uid": subscriber.uid,
+        "email": subscriber.email,
+        "email_key": subscriber.email.lower(),
+        "keywords": format_keywords(subscriber.profile),
+        "cadence": str(subscriber.cadence),
+        "timezone": subscriber.timezone,
+        "max_papers": subscriber.max_papers,
+        "status": subscriber.status,
+        "origin": subscriber.origin,
+        "created_at": subscriber.created_at,
+    }
+
+
+def subscriber_of(row: RowMapping) -> Subscriber:
+    """The subscriber of a row."""
+    return Subscriber(
+        uid=row["uid"],
+        email=row["email"],
+        profile=parse_keywords(row["keywords"]),
+        cadence=Cadence.parse(row["cadence"]),
+        timezone=row["timezone"],
+        max_papers=row["max_papers"],
+        status=SubscriberStatus(row["status"]),
+        origin=Origin(row["origin"]),
+        created_at=row["created_at"],
+    )

@@ -1,0 +1,141 @@
+"""The tables. ``migrations/`` builds them; a test keeps the two equal."""
+
+from datetime import UTC, datetime
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Column,
+    Date,
+    DateTime,
+    Dialect,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+)
+
+#: the newest migration, which this version of digestmail needs
+SCHEMA_VERSION = "0001"
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """Aware UTC instants, also on SQLite, which stores none of the offset."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - SQLAlchemy's
+        """Refuse naive times: they are a programming error."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"naive time {value}")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - as above
+        """Give back what was stored, as UTC."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+metadata = MetaData()
+
+#: one row per work; the id is what the ledger holds, so that a work may get a better key later
+paper = Table(
+    "paper",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("key", Text, nullable=False, unique=True),
+    Column("title", Text, nullable=False),
+    Column("abstract", Text, nullable=False),
+    Column("authors", JSON, nullable=False),
+    Column("author_count", Integer),
+    Column("organization", Text),
+    Column("categories", JSON, nullable=False),
+    Column("doi", Text),
+    Column("published", Date),
+    Column("listed", Date),
+    Column("upvotes", Integer),
+    Column("comments", Integer),
+    Column("url", Text),
+    Column("code_url", Text),
+    Column("project_url", Text),
+    Column("source", Text, nullable=False),
+    Column("sample", Boolean, nullable=False),
+    Column("first_seen", UtcDateTime, nullable=False, index=True),
+)
+
+#: every key under which a work is known: arxiv:…, doi:…, title:…
+paper_identity = Table(
+    "paper_identity",
+    metadata,
+    Column("identity", Text, primary_key=True),
+    Column("paper_id", ForeignKey("paper.id"), nullable=False, index=True),
+)
+
+subscriber = Table(
+    "subscriber",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("uid", Text, nullable=False, unique=True),
+    Column("email", Text, nullable=False),
+    # lower case: RFC 5321 §2.4 lets a server tell Ann@ from ann@, but a reader who gets everything twice does not
+    Column("email_key", Text, nullable=False, unique=True),
+    # the keywords as people write them: the syntax is the format
+    Column("keywords", JSON, nullable=False),
+    Column("cadence", Text, nullable=False),
+    Column("timezone", Text, nullable=False),
+    Column("max_papers", Integer),
+    Column("status", Text, nullable=False, index=True),
+    Column("origin", Text, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+)
+
+#: one row per slot; the unique constraint is what makes a second run harmless
+delivery = Table(
+    "delivery",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("subscriber_id", ForeignKey("subscriber.id"), nullable=False),
+    Column("slot", Date, nullable=False),
+    Column("status", Text, nullable=False),
+    # paper ids in order, scores, matches, counts: what the message is rendered from on every attempt
+    Column("plan", JSON, nullable=False),
+    Column("planned_at", UtcDateTime, nullable=False),
+    Column("attempts", Integer, nullable=False, default=0),
+    Column("fence", Integer, nullable=False, default=0),
+    Column("lease_until", UtcDateTime),
+    Column("next_at", UtcDateTime),
+    Column("settled_at", UtcDateTime),
+    Column("note", Text, nullable=False, default=""),
+    UniqueConstraint("subscriber_id", "slot", name="uq_delivery_slot"),
+    Index("ix_delivery_status", "status", "next_at"),
+)
+
+#: what has been promised to whom; written in the transaction that plans the delivery
+ledger = Table(
+    "ledger",
+    metadata,
+    Column("subscriber_id", ForeignKey("subscriber.id"), primary_key=True),
+    Column("paper_id", ForeignKey("paper.id"), primary_key=True),
+    Column("delivery_id", ForeignKey("delivery.id"), nullable=False, index=True),
+)
+
+#: append-only: what each source answered
+fetch = Table(
+    "fetch",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("source", Text, nullable=False, index=True),
+    Column("at", UtcDateTime, nullable=False),
+    Column("announced", Integer, nullable=False),
+    Column("new", Integer, nullable=False),
+    Column("skipped", Integer, nullable=False),
+    # empty when the source answered
+    Column("error", Text, nullable=False, default=""),
+)

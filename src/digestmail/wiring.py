@@ -1,0 +1,121 @@
+"""Puts the adapters that a configuration names together. The only module that knows them all."""
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime, time
+from pathlib import Path
+
+from digestmail.config import (
+    Config,
+    HuggingFaceSettings,
+    JsonlSettings,
+    OutboxSettings,
+    SourceSettings,
+    SubscriberSettings,
+    TransportSettings,
+)
+from digestmail.newsletter import Newsletter, Progress, Rules, Subscription, no_progress
+from digestmail.protocols import Clock, Source, Transport
+from digestmail.rendering.compile import Templates
+from digestmail.sources.fetching import PoliteClient
+from digestmail.sources.files import JsonlSource
+from digestmail.sources.huggingface import HuggingFaceSource, SavedHuggingFaceSource
+from digestmail.sources.page import PageSource
+from digestmail.storage.store import Store
+from digestmail.transports.outbox import OutboxTransport
+from digestmail.transports.smtp import SmtpTransport
+
+
+def shipped(name: str) -> Path:
+    """A folder that ships with digestmail (``templates``, ``samples``): beside the code in a wheel, at the top of a checkout."""
+    package = Path(__file__).parent
+    installed = package / name
+    return installed if installed.is_dir() else package.parents[1] / name
+
+
+def now_utc() -> datetime:
+    """The present."""
+    return datetime.now(UTC)
+
+
+def clock_of(day: date) -> Clock:
+    """A clock that stands at noon (UTC) of one day, for the run of a day that is over."""
+    noon = datetime.combine(day, time(12), tzinfo=UTC)
+    return lambda: noon
+
+
+@contextmanager
+def open_newsletter(
+    config: Config, *, clock: Clock = now_utc, progress: Progress = no_progress
+) -> Iterator[Newsletter]:
+    """The newsletter of a configuration; store and connections are closed at the end. Raises StoreError."""
+    client = PoliteClient(contact=config.newsletter.sender.address)
+    store = Store(config.store_url.render_as_string(hide_password=False))
+    transport = open_transport(config, config.transport)
+    try:
+        yield Newsletter(
+            mailing_list=config.newsletter.mailing_list,
+            rules=Rules(
+                max_papers=config.issue.max_papers,
+                max_age_days=config.issue.max_age_days,
+                send_empty=config.issue.empty == "send",
+                at=config.schedule.at,
+            ),
+            store=store,
+            sources=tuple(_source(config, source, client) for source in config.sources if not source.fallback),
+            fallbacks=tuple(_source(config, source, client) for source in config.sources if source.fallback),
+            transport=transport,
+            templates=open_templates(config),
+            subscriptions=tuple(subscription(reader) for reader in config.subscribers),
+            clock=clock,
+            new_id=lambda: uuid.uuid4().hex,
+            progress=progress,
+        )
+    finally:
+        transport.close()
+        store.close()
+        client.close()
+
+
+def open_templates(config: Config) -> Templates:
+    """The operator's templates, where there are any, before the shipped ones."""
+    own = [config.resolve(config.templates)] if config.templates else []
+    return Templates(*own, shipped("templates"))
+
+
+def subscription(reader: SubscriberSettings) -> Subscription:
+    """What an entry of the config file asks for."""
+    return Subscription(
+        email=reader.email,
+        profile=reader.profile,
+        cadence=reader.cadence,
+        timezone=reader.timezone,
+        max_papers=reader.max_papers,
+    )
+
+
+def _source(config: Config, settings: SourceSettings, client: PoliteClient) -> Source:
+    if isinstance(settings, HuggingFaceSettings):
+        if settings.path:
+            return SavedHuggingFaceSource(config.resolve(settings.path), name=settings.label)
+        return HuggingFaceSource(client, days=settings.days, limit=settings.limit, name=settings.label)
+    if isinstance(settings, JsonlSettings):
+        return JsonlSource(config.resolve(settings.path), name=settings.label)
+    return PageSource(config.resolve(settings.path), year=settings.year, name=settings.label)
+
+
+def open_transport(config: Config, settings: TransportSettings) -> Transport:
+    """The transport of a configuration; it connects when it first sends."""
+    if isinstance(settings, OutboxSettings):
+        return OutboxTransport(config.resolve(settings.path))
+    return SmtpTransport(
+        settings.host,
+        settings.resolved_port,
+        tls=settings.tls,
+        username=settings.username,
+        password=settings.password.get_secret_value() if settings.password else None,
+        timeout=settings.timeout,
+        ca_file=config.resolve(settings.ca_file) if settings.ca_file else None,
+        ehlo_name=settings.ehlo_name,
+    )

@@ -1,0 +1,58 @@
+"""Things that tests need many of, each with sensible values for what a test does not care about."""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, date, datetime
+
+from digestmail.model import (
+    Field,
+    Issue,
+    MailingList,
+    Match,
+    Paper,
+    RankedPaper,
+    Receipt,
+    Subscriber,
+)
+from digestmail.ranking.profile import parse_keywords
+from digestmail.text.identity import title_key
+
+NOON = datetime(2026, 6, 30, 12, tzinfo=UTC)
+THE_LIST = MailingList(name="Daily Papers", sender_name="Daily Papers", sender_address="papers@example.org")
+
+
+def paper(title: str = "Attention in Small Models", **facts: object) -> Paper:
+    """A paper; its key follows from its title unless given."""
+    return Paper(**{"key": title_key(title), "title": title, "abstract": "We study it.", **facts})  # type: ignore[arg-type]
+
+
+def papers(number: int, topic: str = "quantization") -> list[Paper]:
+    """Papers about a topic, all different, the first with the most upvotes."""
+    return [
+        paper(f"{topic.title()} number {index}", key=f"arxiv:2606.{index:05}", upvotes=number - index)
+        for index in range(number)
+    ]
+
+
+def subscriber(
+    email: str = "reader@example.org", keywords: Sequence[str] = ("quantization",), **facts: object
+) -> Subscriber:
+    """An active subscriber."""
+    uid = f"uid-{email}"
+    given = {"uid": uid, "email": email, "profile": parse_keywords(keywords), "created_at": NOON, **facts}
+    return Subscriber(**given)  # type: ignore[arg-type]
+
+
+def issue(found: Iterable[Paper], reader: Subscriber | None = None, slot: date = NOON.date()) -> Issue:
+    """An issue that shows these papers, each matched once in its title."""
+    ranked = tuple(
+        RankedPaper(one, 1.0, (Match(one.title, Field.TITLE, one.title, 1, 1.0, ((0, len(one.title)),)),))
+        for one in found
+    )
+    return Issue(
+        mailing_list=THE_LIST,
+        subscriber=reader or subscriber(),
+        slot=slot,
+        papers=ranked,
+        receipt=Receipt(candidates=len(ranked), matched=len(ranked), shown=len(ranked)),
+        composed_at=NOON,
+    )

@@ -1,0 +1,36 @@
+"""Fixtures that every test may ask for."""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from digestmail.storage.store import Store
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture
+def shared_data() -> Callable[[str], Path]:
+    """Path of a real-data file or folder; the test is skipped where the data is not at hand.
+
+    The data (third-party pages and responses) is not part of the repository. It is looked for in ``$DIGESTMAIL_TEST_DATA``, else in
+    ``shared/data`` beside the checkout.
+    """
+    folder = Path(os.environ.get("DIGESTMAIL_TEST_DATA") or ROOT.parent / "shared" / "data")
+
+    def find(name: str) -> Path:
+        if not (folder / name).exists():
+            pytest.skip(f"real data {name!r} is not here (set DIGESTMAIL_TEST_DATA)")
+        return folder / name
+
+    return find
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    """An empty store in a file of its own."""
+    store = Store(f"sqlite:///{tmp_path / 'digestmail.db'}")
+    yield store
+    store.close()

@@ -1,0 +1,50 @@
+"""Whole newsletters over a real store and the real templates, with doubles at their edges."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from builders import NOON, THE_LIST
+
+from digestmail.model import Cadence
+from digestmail.newsletter import Newsletter, Rules, Subscription
+from digestmail.protocols import Clock, Source, Transport
+from digestmail.ranking.profile import parse_keywords
+from digestmail.rendering.compile import Templates
+from digestmail.storage.store import Store
+from digestmail.testing import FixedClock, MemoryTransport
+
+ROOT = Path(__file__).parents[1]
+
+
+def subscription(
+    email: str = "reader@example.org", keywords: Sequence[str] = ("quantization",), cadence: str = "daily"
+) -> Subscription:
+    """What a person asks for."""
+    return Subscription(email=email, profile=parse_keywords(keywords), cadence=Cadence.parse(cadence))
+
+
+def newsletter(
+    store: Store,
+    *sources: Source,
+    fallbacks: Sequence[Source] = (),
+    transport: Transport | None = None,
+    clock: Clock | None = None,
+    subscriptions: Sequence[Subscription] = (),
+    **rules: object,
+) -> Newsletter:
+    """A newsletter over a real store and the real templates, with doubles at its edges."""
+    numbers = iter(range(1_000_000))
+    return Newsletter(
+        mailing_list=THE_LIST,
+        rules=Rules(**rules),  # type: ignore[arg-type]
+        store=store,
+        sources=sources,
+        fallbacks=tuple(fallbacks),
+        transport=transport or MemoryTransport(),
+        templates=Templates(ROOT / "templates"),
+        subscriptions=tuple(subscriptions),
+        clock=clock or FixedClock(NOON),
+        new_id=lambda: f"id-{next(numbers)}",
+    )
+
+

@@ -1,0 +1,104 @@
+"""Which work is it."""
+
+
+
+import pytest
+from builders import paper
+from hypothesis import given
+from hypothesis import strategies as st
+
+from digestmail.model import Paper
+from digestmail.text.identity import arxiv_id, doi, identities, merge, paper_key, same_work, title_key
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "2107.05580",
+        "2107.05580v3",
+        "arXiv:2107.05580",
+        "arxiv:2107.05580v1",
+        "https://arxiv.org/abs/2107.05580",
+        "http://arxiv.org/pdf/2107.05580v2.pdf",
+        "https://arxiv.org/html/2107.05580v2",
+        "https://huggingface.co/papers/2107.05580",
+        "10.48550/arXiv.2107.05580",
+        "https://doi.org/10.48550/arXiv.2107.05580",
+        "oai:arXiv.org:2107.05580v1",
+        "see https://arxiv.org/abs/2107.05580, which",
+    ],
+)
+def test_an_arxiv_id_is_found_however_it_is_written(written: str) -> None:
+    assert arxiv_id(written) == "2107.05580"
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("quant-ph/0201082v1", "quant-ph/0201082"),
+        ("http://arxiv.org/abs/astro-ph/0601001", "astro-ph/0601001"),
+        ("math.GT/0309136", "math/0309136"),
+    ],
+)
+def test_an_old_style_id_keeps_its_archive_and_loses_its_class(written: str, expected: str) -> None:
+    assert arxiv_id(written) == expected
+
+
+@pytest.mark.parametrize("text", ["", "1234", "version 2107.05580 of it", "10.1101/2020.01.01.123456", "a/1234567890"])
+def test_other_numbers_are_no_arxiv_ids(text: str) -> None:
+    assert arxiv_id(text) is None
+
+
+def test_a_doi_is_lower_case_and_free_of_sentence_punctuation() -> None:
+    assert doi("See https://doi.org/10.1101/2020.01.01.ABC.") == "10.1101/2020.01.01.abc"
+    assert doi("no such thing 10.1/x") is None
+
+
+def test_a_title_key_ignores_case_accents_spaces_and_punctuation() -> None:
+    assert title_key("Poincaré  Maps: A Survey") == title_key("poincare maps – a survey!")
+    assert title_key("Poincaré Maps") != title_key("Poincaré Map")
+
+
+def test_titles_in_other_scripts_have_keys_of_their_own() -> None:
+    assert title_key("大规模语言模型") != title_key("扩散模型")
+
+
+def test_the_key_prefers_arxiv_to_doi_to_title() -> None:
+    assert paper_key(title="T", arxiv="2107.05580v2", doi_text="10.1000/x") == "arxiv:2107.05580"
+    assert paper_key(title="T", doi_text="10.48550/arXiv.2107.05580") == "arxiv:2107.05580"
+    assert paper_key(title="T", doi_text="10.1000/X") == "doi:10.1000/x"
+    assert paper_key(title="T") == title_key("T")
+
+
+def test_a_work_is_known_by_all_its_identities() -> None:
+    work = paper("T", key="arxiv:2107.05580", doi="10.1000/x")
+    assert identities(work) == ("arxiv:2107.05580", "doi:10.1000/x", title_key("T"))
+
+
+def test_equal_titles_join_only_where_an_id_is_missing() -> None:
+    titled, numbered = paper("T"), paper("T", key="arxiv:2107.05580")
+    assert same_work(numbered, titled.key, title_key("T"))
+    assert same_work(titled, numbered.key, title_key("T"))
+    assert not same_work(numbered, "arxiv:2107.99999", title_key("T"))
+    assert same_work(paper("Other", key="arxiv:2107.05580"), numbered.key, numbered.key)
+
+
+def test_merging_adds_facts_and_takes_the_better_key_and_newer_counts() -> None:
+    old = paper("T", comments=1, upvotes=3, organization="Lab")
+    new = paper("T", key="arxiv:2107.05580", abstract="Other.", authors=("Ada",), upvotes=9, url="https://x.org")
+    merged = merge(old, new)
+    assert (merged.key, merged.abstract, merged.authors) == ("arxiv:2107.05580", "We study it.", ("Ada",))
+    assert (merged.upvotes, merged.comments, merged.organization, merged.url) == (9, 1, "Lab", "https://x.org")
+
+
+def test_a_live_paper_replaces_a_sample_and_a_sample_changes_nothing_live() -> None:
+    live, sample = paper("T", abstract="Real."), paper("T", abstract="Ours.", sample=True)
+    assert merge(sample, live) == live
+    assert merge(live, sample) == live
+
+
+@given(st.builds(paper, st.text(min_size=1)), st.builds(paper, st.text(min_size=1)))
+def test_merging_twice_changes_nothing_more(old: Paper, new: Paper) -> None:
+
+    once = merge(old, new)
+    assert merge(once, new) == once
