@@ -17,6 +17,7 @@ from digestmail.ranking.profile import parse_keywords
 from digestmail.text.identity import title_key
 
 NOON = datetime(2026, 6, 30, 12, tzinfo=UTC)
+TODAY = NOON.date()
 THE_LIST = MailingList(name="Daily Papers", sender_name="Daily Papers", sender_address="papers@example.org")
 
 
@@ -42,7 +43,7 @@ def subscriber(
     return Subscriber(**given)  # type: ignore[arg-type]
 
 
-def issue(found: Iterable[Paper], reader: Subscriber | None = None, slot: date = NOON.date()) -> Issue:
+def issue(found: Iterable[Paper], reader: Subscriber | None = None, slot: date = TODAY) -> Issue:
     """An issue that shows these papers, each matched once in its title."""
     ranked = tuple(
         RankedPaper(one, 1.0, (Match(one.title, Field.TITLE, one.title, 1, 1.0, ((0, len(one.title)),)),))

@@ -15,8 +15,8 @@ ROOT = Path(__file__).parents[1]
 def shared_data() -> Callable[[str], Path]:
     """Path of a real-data file or folder; the test is skipped where the data is not at hand.
 
-    The data (third-party pages and responses) is not part of the repository. It is looked for in ``$DIGESTMAIL_TEST_DATA``, else in
-    ``shared/data`` beside the checkout.
+    The data (third-party pages and responses) is not part of the repository. It is looked for in
+    ``$DIGESTMAIL_TEST_DATA``, else in ``shared/data`` beside the checkout.
     """
     folder = Path(os.environ.get("DIGESTMAIL_TEST_DATA") or ROOT.parent / "shared" / "data")
 

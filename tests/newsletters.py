@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from builders import NOON, THE_LIST
-
 from digestmail.model import Cadence
 from digestmail.newsletter import Newsletter, Rules, Subscription
 from digestmail.protocols import Clock, Source, Transport
@@ -46,5 +45,3 @@ def newsletter(
         clock=clock or FixedClock(NOON),
         new_id=lambda: f"id-{next(numbers)}",
     )
-
-

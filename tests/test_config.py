@@ -16,11 +16,14 @@ from digestmail.config import (
     JsonlSettings,
     OutboxSettings,
     PageSettings,
+    Sender,
     SmtpSettings,
     load_config,
 )
+from digestmail.config.values import parse_sender
 from digestmail.errors import ConfigError
 from digestmail.model import Cadence, CadenceKind, Field, MailingList
+from digestmail.text.clean import clean_line
 
 BASE = """\
 newsletter: {name: Daily Papers, from: papers@example.org}
@@ -77,10 +80,14 @@ sources:
 issue: {max_papers: 5, max_age_days: 30, empty: send}
 schedule: {at: 07:30, every_minutes: 60}
 transport:
-  {kind: smtp, host: mail.example.org, tls: implicit, username: me, password: pw, timeout: 5, ca_file: ca.pem, ehlo_name: me.example.org}
+  {kind: smtp, host: mail, tls: implicit, username: me, password: pw, timeout: 5, ca_file: ca.pem, ehlo_name: me}
 templates: mine
 subscribers:
-  - {email: ann@example.org, keywords: ["title:moe^2", -survey], cadence: weekly:fri, timezone: Europe/Berlin, max_papers: 3}
+  - email: ann@example.org
+    keywords: ["title:moe^2", -survey]
+    cadence: weekly:fri
+    timezone: Europe/Berlin
+    max_papers: 3
 """)
     assert config.newsletter.mailing_list == MailingList(
         name="Daily Papers",
@@ -132,7 +139,7 @@ def test_a_file_named_by_a_relative_path_knows_its_folder(tmp_path: Path, monkey
     ("store", "expected"),
     [
         ("sqlite:////var/lib/papers.db", "sqlite:////var/lib/papers.db"),
-        ("sqlite:///file:x.db?uri=true", "sqlite:///file:x.db?uri=true"),
+        ("sqlite:///file:x.db?uri=true", "sqlite:///file%3Ax.db?uri=true"),
         ("postgresql://me:pw@db/papers", "postgresql://me:pw@db/papers"),
     ],
 )
@@ -161,6 +168,12 @@ def test_a_sender_without_a_name_takes_the_newsletters(load: Load) -> None:
 def test_a_senders_name_may_be_quoted(load: Load, sender: str) -> None:
     config = load(f"newsletter: {{name: X, from: '{sender}'}}\nsources: [{{kind: huggingface}}]\n")
     assert config.newsletter.sender == ('Papers, "Daily"', "p@example.org")
+
+
+@given(name=st.text(max_size=20).map(clean_line))
+def test_a_sender_reads_back_as_written(name: str) -> None:
+    sender = Sender(name, "papers@example.org")
+    assert parse_sender(str(sender)) == sender
 
 
 def test_an_international_domain_is_kept_as_mail_servers_take_it(load: Load) -> None:
@@ -204,7 +217,7 @@ def test_a_folder_in_place_of_the_file_cannot_be_read(tmp_path: Path) -> None:
 def test_bytes_that_are_not_utf8_are_reported_with_their_line(tmp_path: Path) -> None:
     path = tmp_path / "config.yaml"
     path.write_bytes(BASE.encode() + "# é".encode("latin-1"))
-    with pytest.raises(ConfigError, match="config.yaml:3: not UTF-8: byte 0xE9"):
+    with pytest.raises(ConfigError, match=r"config\.yaml:3: not UTF-8: byte 0xE9"):
         load_config(path, {})
 
 
@@ -225,7 +238,7 @@ sources:
 issue:
   max_paper: 3
 subscribers:
-  - email: ann@
+  - email: a@
     keywords:
       - ok
       - '"x'
@@ -236,7 +249,10 @@ subscribers:
         "3: newsletter.form: unknown key (did you mean 'from'?)",
         "5: sources[0].kind: unknown source kind 'arxiv'; known kinds: huggingface, jsonl, page",
         "7: issue.max_paper: unknown key (did you mean 'max_papers'?)",
-        "9: subscribers[0].email: 'ann@' is not an address that mail can be sent to: There must be something after the @-sign.",
+        (
+            "9: subscribers[0].email: 'a@' is not an address that mail can be sent to: "
+            "There must be something after the @-sign."
+        ),
         "12: subscribers[0].keywords[1]: unbalanced quote in '\"x'",
     ]
 
@@ -295,7 +311,7 @@ def test_a_wrong_value_is_named_in_plain_words(problems: Problems, text: str, ex
             "sources[0].kind: unknown source kind 'pag'; known kinds: huggingface, jsonl, page (did you mean 'page'?)",
         ),
         ("{kind: page}", "sources[0].path: this key is missing"),
-        ("{kind: page, path: a, day: 3}", "sources[0].day: unknown key (did you mean 'year'?)"),
+        ("{kind: page, path: a, yeer: 3}", "sources[0].yeer: unknown key (did you mean 'year'?)"),
         ("{kind: page, path: a, year: 1989}", "sources[0].year: must be 1990 or more, got 1989"),
         ("{kind: page, path: a, fallback: yes}", "sources[0].fallback: expected true or false, got text"),
         ("{kind: huggingface, days: 31}", "sources[0].days: must be 30 or less, got 31"),
@@ -304,8 +320,6 @@ def test_a_wrong_value_is_named_in_plain_words(problems: Problems, text: str, ex
 )
 def test_a_wrong_source_is_named_in_plain_words(problems: Problems, source: str, expected: str) -> None:
     base = "newsletter: {name: X, from: papers@example.org}\n"
-    if "day:" in source:
-        source, expected = source.replace("day", "yeer"), expected.replace("day", "yeer")
     assert problems(f"sources: [{source}]", base=base) == [f"2: {expected}"]
 
 
@@ -429,9 +443,9 @@ subscribers:
     unbalanced, field, colon, number = problems(text)
     assert unbalanced == "6: subscribers[0].keywords[0]: unbalanced quote in '\"x'"
     assert field.startswith("8: subscribers[0].keywords[2]: unknown field 'tilte'")
-    assert (
-        colon
-        == "9: subscribers[0].keywords[3]: expected text, got keys and values (a colon and a space make keys: put the text in quotes)"
+    assert colon == (
+        "9: subscribers[0].keywords[3]: expected text, got keys and values "
+        "(a colon and a space make keys: put the text in quotes)"
     )
     assert number == "10: subscribers[0].keywords[4]: expected text, got a whole number (put it in quotes)"
 
@@ -516,14 +530,8 @@ def test_syntax_problems_of_the_file_come_together_with_wrong_values(problems: P
     ]
 
 
-KEY = st.sampled_from(
-    [
-        *"newsletter store sources issue schedule transport templates subscribers name from kind path days".split(),
-        "email",
-        "keywords",
-        "x",
-    ]
-)
+SECTIONS = ["newsletter", "store", "sources", "issue", "schedule", "transport", "templates", "subscribers"]
+KEY = st.sampled_from([*SECTIONS, "name", "from", "kind", "path", "days", "host", "tls", "email", "keywords", "x"])
 SCALAR = (
     st.none()
     | st.booleans()
@@ -539,7 +547,7 @@ ANYTHING = st.recursive(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.dictionaries(KEY, ANYTHING, max_size=6))
 def test_any_values_are_accepted_or_refused_with_places(data: dict[str, Any], tmp_path: Path) -> None:
     path = tmp_path / "config.yaml"
@@ -554,7 +562,7 @@ def test_any_values_are_accepted_or_refused_with_places(data: dict[str, Any], tm
     )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(content=st.binary(max_size=60))
 def test_any_bytes_are_refused_with_a_config_error(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "config.yaml"
@@ -569,7 +577,7 @@ SOURCES = st.fixed_dictionaries(
     {"kind": st.just("huggingface")}, optional={"days": st.integers(1, 30), "limit": st.integers(1, 100)}
 )
 FILES = st.fixed_dictionaries({"kind": st.sampled_from(["page", "jsonl"]), "path": NAMES, "fallback": st.booleans()})
-SUBSCRIBERS = st.fixed_dictionaries(
+SUBSCRIBERS: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
     {"email": ADDRESSES},
     optional={
         "keywords": st.lists(NAMES, max_size=4),
@@ -578,7 +586,7 @@ SUBSCRIBERS = st.fixed_dictionaries(
         "max_papers": st.integers(1, 100),
     },
 )
-VALID = st.fixed_dictionaries(
+VALID: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
     {
         "newsletter": st.fixed_dictionaries({"name": NAMES, "from": ADDRESSES}),
         "sources": st.builds(
@@ -595,13 +603,10 @@ VALID = st.fixed_dictionaries(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=VALID)
 def test_any_valid_configuration_survives(data: dict[str, Any], tmp_path: Path) -> None:
     path = tmp_path / "config.yaml"
     path.write_text(json.dumps(data, indent=1), encoding="utf-8")
     config = load_config(path, {})
-    written = config.model_dump(mode="json", by_alias=True, exclude_unset=True)
-    sender = data["newsletter"]["from"]
-    assert written | {"newsletter": data["newsletter"]} == data | {"newsletter": data["newsletter"]}
-    assert config.newsletter.sender == ("", sender)
+    assert config.model_dump(mode="json", by_alias=True, exclude_unset=True) == data

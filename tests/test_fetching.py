@@ -67,14 +67,22 @@ def server() -> Iterator[Server]:
         yield running
 
 
-@pytest.fixture
-def naps() -> Naps:
+@pytest.fixture(scope="module")
+def all_naps() -> Naps:
     return Naps()
 
 
 @pytest.fixture
-def client(naps: Naps) -> Iterator[PoliteClient]:
-    with closing(PoliteClient("papers@example.org", sleep=naps)) as ready:
+def naps(all_naps: Naps) -> Naps:
+    """The pauses of this test."""
+    all_naps.clear()
+    return all_naps
+
+
+@pytest.fixture(scope="module")
+def client(all_naps: Naps) -> Iterator[PoliteClient]:
+    """One for all tests: loading the certificate authorities takes longer than most of them."""
+    with closing(PoliteClient("papers@example.org", sleep=all_naps)) as ready:
         yield ready
 
 
@@ -298,7 +306,9 @@ def test_an_address_that_cannot_be_asked_is_said_without_trying_again(
     assert naps == []
 
 
-def test_closing_twice_does_nothing(client: PoliteClient) -> None:
+def test_a_closed_client_may_be_closed_again(server: Server) -> None:
+    client = PoliteClient("x")
+    client.get(server.url, source="hf")
     client.close()
     client.close()
 

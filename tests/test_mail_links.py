@@ -22,7 +22,9 @@ def test_the_unsubscribe_link_is_a_mail_with_a_subject() -> None:
 
 
 def test_the_unsubscribe_link_goes_to_the_ascii_form_of_the_domain() -> None:
-    assert unsubscribe_mailto(papers("papers@bücher.example.org")).startswith("mailto:papers@xn--bcher-kva.example.org?")
+    assert unsubscribe_mailto(papers("papers@bücher.example.org")).startswith(
+        "mailto:papers@xn--bcher-kva.example.org?"
+    )
 
 
 @pytest.mark.parametrize(

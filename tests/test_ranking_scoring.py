@@ -1,10 +1,10 @@
 """Matching and ranking."""
 
 import pytest
-from builders import paper
 from hypothesis import given
 from hypothesis import strategies as st
 
+from builders import paper
 from digestmail.model import Field, Paper, Ranking
 from digestmail.ranking.profile import parse_keywords
 from digestmail.ranking.scoring import Ranker
@@ -66,7 +66,9 @@ def test_weights_decide_between_keywords() -> None:
 
 
 def test_a_negative_keyword_excludes_and_is_counted() -> None:
-    ranking = rank([paper("Attention"), paper("A Survey of Attention"), paper("Surveys of Birds")], "attention", "-survey")
+    ranking = rank(
+        [paper("Attention"), paper("A Survey of Attention"), paper("Surveys of Birds")], "attention", "-survey"
+    )
     assert titles(ranking) == ["Attention"]
     assert ranking.excluded == 1
 
@@ -157,7 +159,9 @@ def test_the_trie_finds_just_what_a_scan_of_all_places_finds(text: list[str], ph
     from digestmail.text.analysis import fold_plural
 
     def same(written: str, asked: str) -> bool:
-        return written.removesuffix("s") == "RAG" if asked == "RAG" else fold_plural(written.lower()) == fold_plural(asked)
+        return (
+            written.removesuffix("s") == "RAG" if asked == "RAG" else fold_plural(written.lower()) == fold_plural(asked)
+        )
 
     places = [
         start

@@ -4,10 +4,10 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import available_timezones
 
 import pytest
-from builders import subscriber
 from hypothesis import given
 from hypothesis import strategies as st
 
+from builders import subscriber
 from digestmail.errors import InputError
 from digestmail.model import Cadence, CadenceKind
 from digestmail.schedule import due_slot, slot_begins
@@ -21,7 +21,7 @@ def test_a_cadence_reads_back_as_written(text: str) -> None:
     assert str(Cadence.parse(text)) == text
 
 
-@pytest.mark.parametrize("text", ["", "monthly", "weekly:someday", "daily:mon"])
+@pytest.mark.parametrize("text", ["", "monthly", "weekly:someday", "weekly:monkey", "daily:mon"])
 def test_an_unknown_cadence_is_refused(text: str) -> None:
     with pytest.raises(InputError, match="unknown cadence"):
         Cadence.parse(text)
@@ -75,7 +75,9 @@ def test_a_local_time_that_a_clock_change_skips_still_begins_a_slot() -> None:
 
 @given(
     st.sampled_from(sorted(available_timezones())),
-    st.datetimes(min_value=datetime(2024, 1, 1), max_value=datetime(2027, 1, 1), timezones=st.just(UTC)),
+    st.integers(0, 3 * 365 * 24 * 60).map(
+        lambda minutes: datetime(2024, 1, 1, tzinfo=UTC) + timedelta(minutes=minutes)
+    ),
     st.times().map(lambda at: at.replace(second=0, microsecond=0)),
 )
 def test_every_local_day_gets_its_slot_in_every_zone(zone: str, start: datetime, at: time) -> None:

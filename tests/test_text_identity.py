@@ -1,12 +1,10 @@
 """Which work is it."""
 
-
-
 import pytest
-from builders import paper
 from hypothesis import given
 from hypothesis import strategies as st
 
+from builders import paper
 from digestmail.model import Paper
 from digestmail.text.identity import arxiv_id, doi, identities, merge, paper_key, same_work, title_key
 

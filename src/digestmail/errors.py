@@ -14,13 +14,15 @@
     │   ├── SourceUnavailable  it did not answer; later may help
     │   └── SourceFormatError  it answered something else than it should
     ├── StoreError             the database cannot be used
+    ├── MessageError           a message cannot be built for one reader
     └── TransportError         a message could not be handed over
         ├── TransportUnavailable  nothing can go out now; later may help
         ├── DeliveryDeferred   this message was refused for now
         └── DeliveryRejected   this message was refused for good
 
-Adapters translate: no exception of a library leaves the adapter that uses it, the original stays as ``__cause__``. Loops catch one narrow
-family (``SourceError`` per source, ``DeliveryDeferred`` and ``DeliveryRejected`` per delivery), never the base. Each shell maps them once.
+Adapters translate: no exception of a library leaves the adapter that uses it, the original stays as ``__cause__``.
+Loops catch one narrow family (``SourceError`` per source, ``DeliveryDeferred`` and ``DeliveryRejected`` per delivery),
+never the base. Each shell maps them once.
 """
 
 from collections.abc import Sequence
@@ -82,6 +84,10 @@ class SourceUnavailable(SourceError):  # noqa: N818 - the state of the source is
 
 class SourceFormatError(SourceError):
     """The source answered something else than the format says."""
+
+
+class MessageError(DigestmailError):
+    """A message cannot be built for one reader, or does not read back as it was meant."""
 
 
 class StoreError(DigestmailError):

@@ -7,13 +7,15 @@ from enum import StrEnum
 from digestmail.errors import InputError
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_WEEKDAY_NAMES = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Paper:
     """One work, whichever source brought it."""
 
-    #: source-qualified and versionless: ``arxiv:2107.05580``, ``doi:10.1101/…``, ``title:<hash>`` when nothing better is known
+    #: source-qualified and versionless: ``arxiv:2107.05580``, ``doi:10.1101/…``, ``title:<hash>`` when nothing better
+    #: is known
     key: str
     title: str
     abstract: str = ""
@@ -117,8 +119,9 @@ class Cadence:
     def parse(cls, text: str) -> "Cadence":
         """Read what ``str()`` writes. Raises InputError."""
         kind, _, day = text.strip().lower().partition(":")
-        if kind == CadenceKind.WEEKLY and (day or "mon")[:3] in WEEKDAYS:
-            return cls(CadenceKind.WEEKLY, WEEKDAYS.index((day or "mon")[:3]))
+        for names in (WEEKDAYS, _WEEKDAY_NAMES):
+            if kind == CadenceKind.WEEKLY and (day or names[0]) in names:
+                return cls(CadenceKind.WEEKLY, names.index(day or names[0]))
         if kind in (CadenceKind.DAILY, CadenceKind.WEEKDAYS) and not day:
             return cls(CadenceKind(kind))
         raise InputError(f"unknown cadence {text!r}: write daily, weekdays or weekly:mon … weekly:sun")

@@ -19,10 +19,11 @@ class Source(Protocol):
     def fetch(self, today: date) -> Iterator[Paper | SkippedEntry]:
         """Yield what the source announces up to ``today``, in any order.
 
-        Repeats are harmless: papers already known are told apart by their key. An entry that cannot be read is yielded as a
-        ``SkippedEntry`` and the rest goes on. What was yielded before an error is kept.
+        Repeats are harmless: papers already known are told apart by their key. An entry that cannot be read is yielded
+        as a ``SkippedEntry`` and the rest goes on. What was yielded before an error is kept.
 
-        Raises SourceUnavailable when the source does not answer and SourceFormatError when it answers something else than its format.
+        Raises SourceUnavailable when the source does not answer and SourceFormatError when it answers something else
+        than its format.
         """
         ...
 
@@ -33,10 +34,11 @@ class Transport(Protocol):
     def send(self, envelope: Envelope) -> str:
         """Hand over one message and return the reply (one line).
 
-        Returning means the message is safe on the other side. Handing over the same Message-ID again must not harm: a transport that can
-        see that it has the message returns as if it had just taken it.
+        Returning means the message is safe on the other side. Handing over the same Message-ID again must not harm: a
+        transport that can see that it has the message returns as if it had just taken it.
 
-        Raises DeliveryDeferred or DeliveryRejected about this message, TransportUnavailable when no message can go out now.
+        Raises DeliveryDeferred or DeliveryRejected about this message, TransportUnavailable when no message can go out
+        now.
         """
         ...
 

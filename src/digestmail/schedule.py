@@ -1,7 +1,7 @@
 """Cadence and time zone → which local day's issue is due. Pure.
 
-The schedule is data: a slot is a (subscriber, local date) pair, and whoever asks late still gets the newest slot that has begun. Alarm clocks
-(cron, systemd, ``serve``) only ask.
+The schedule is data: a slot is a (subscriber, local date) pair, and whoever asks late still gets the newest slot that
+has begun. Alarm clocks (cron, systemd, ``serve``) only ask.
 """
 
 from datetime import UTC, date, datetime, time, timedelta
@@ -13,15 +13,18 @@ _LOOK_BACK_DAYS = 7  # a weekly cadence is due at least once in any seven days
 
 
 def slot_begins(day: date, at: time, timezone: str) -> datetime:
-    """The instant (UTC) at which the slot of a local day begins. A local time that a clock change skips or repeats means the first instant."""
+    """The instant (UTC) at which the slot of a local day begins.
+
+    A local time that a clock change skips or repeats means the first instant.
+    """
     return datetime.combine(day, at, tzinfo=ZoneInfo(timezone)).astimezone(UTC)
 
 
 def due_slot(subscriber: Subscriber, now: datetime, at: time) -> date | None:
     """The newest local date on the subscriber's cadence whose slot has begun at ``now`` (UTC).
 
-    None before the first slot of a new subscriber: days that ended before they subscribed are not theirs. Missed days need no list: their
-    papers are still candidates and compete for the newest slot.
+    None before the first slot of a new subscriber: days that ended before they subscribed are not theirs. Missed days
+    need no list: their papers are still candidates and compete for the newest slot.
     """
     zone = ZoneInfo(subscriber.timezone)
     today = now.astimezone(zone).date()

@@ -1,7 +1,8 @@
 """The alarm clock of ``digestmail serve``: calls the idempotent run again and again.
 
-The schedule itself is data (``schedule.py``). APScheduler's cron triggers skip the day after a clock change and its stores forget runs that
-were missed while the machine was off; an interval that asks "is anything due?" has neither fault.
+The schedule itself is data (``schedule.py``). APScheduler's cron triggers skip the day after a clock change and its
+stores forget runs that were missed while the machine was off; an interval that asks "is anything due?" has neither
+fault.
 """
 
 import logging
@@ -16,7 +17,10 @@ _log = logging.getLogger(__name__)
 
 
 def serve(tick: Callable[[], None], every_minutes: int) -> None:
-    """Call ``tick`` now and then every so many minutes, one at a time, until SIGTERM or SIGINT; a tick that is under way is finished."""
+    """Call ``tick`` now and then every so many minutes, one at a time, until SIGTERM or SIGINT;
+
+    A tick that is under way is finished.
+    """
     scheduler = BlockingScheduler(timezone="UTC")
     scheduler.add_job(
         tick,

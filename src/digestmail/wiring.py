@@ -28,7 +28,10 @@ from digestmail.transports.smtp import SmtpTransport
 
 
 def shipped(name: str) -> Path:
-    """A folder that ships with digestmail (``templates``, ``samples``): beside the code in a wheel, at the top of a checkout."""
+    """A folder that ships with digestmail (``templates``, ``samples``):
+
+    Beside the code in a wheel, at the top of a checkout.
+    """
     package = Path(__file__).parent
     installed = package / name
     return installed if installed.is_dir() else package.parents[1] / name

@@ -31,7 +31,7 @@ def main() -> None:
         app()
     except DigestmailError as error:
         for line in str(error).splitlines():
-            print(f"digestmail: {line}", file=sys.stderr)
+            sys.stderr.write(f"digestmail: {line}\n")
         sys.exit(exit_code(error))
 
 

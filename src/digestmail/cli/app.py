@@ -10,7 +10,7 @@ from digestmail.cli.common import configure_logging
 
 app = typer.Typer(
     name="digestmail",
-    help="Papers in your inbox: a daily digest of new research, ranked by your keywords, never lost and never repeated.",
+    help="Papers in your inbox: new research every day, ranked by your keywords, never lost and never repeated.",
     epilog="First steps: digestmail init · digestmail subscribe me@example.org -k transformers · digestmail run",
     no_args_is_help=True,
     pretty_exceptions_enable=False,

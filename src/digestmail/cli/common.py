@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
 from datetime import date, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 import typer
 from rich.console import Console
@@ -20,7 +20,9 @@ from rich.table import Table
 from digestmail.config import Config, load_config
 from digestmail.config.values import parse_address
 from digestmail.errors import InputError
+from digestmail.model import Profile
 from digestmail.newsletter import Newsletter
+from digestmail.ranking.profile import parse_keywords, split_keywords
 from digestmail.wiring import clock_of, now_utc, open_newsletter
 
 #: data goes to stdout, everything that is said about it to stderr
@@ -61,6 +63,12 @@ def read_config(path: Path) -> Config:
     return load_config(path, os.environ)
 
 
+def profile_of(keywords: list[str] | None) -> Profile:
+    """The profile of what was typed after ``-k``. Raises ProfileError."""
+    # "-k=word" hands over "=word": the shell and the parser of short options leave the sign there
+    return parse_keywords(split_keywords(keyword.removeprefix("=") for keyword in keywords or ()))
+
+
 def address_of(text: str) -> str:
     """A normalised address. Raises AddressError."""
     return parse_address(text)
@@ -86,7 +94,7 @@ class _Bar:
         self._progress = Progress(*columns, console=err, transient=True, disable=not err.is_terminal)
         self._task: TaskID | None = None
 
-    def __enter__(self) -> "_Bar":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

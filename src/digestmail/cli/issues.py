@@ -19,6 +19,7 @@ from digestmail.cli.common import (
     out,
     print_json,
     print_table,
+    profile_of,
     say,
 )
 from digestmail.cli.papers import collected_json, tell_collected
@@ -30,7 +31,6 @@ from digestmail.newsletter import run as running
 from digestmail.newsletter.deliver import Message
 from digestmail.newsletter.explain import Explained, Verdict
 from digestmail.newsletter.run import RunReport
-from digestmail.ranking.profile import parse_keywords, split_keywords
 
 _SHOWN = 10
 
@@ -48,8 +48,8 @@ def run(
 ) -> None:
     """Collect new papers and send every issue that is due.
 
-    Run it from cron as often as you like: what has been sent is never sent again, what could not be sent is tried again.
-    Exits with 75 when sources or the mail server did not answer, with 1 when a message was refused.
+    Run it from cron as often as you like: what has been sent is never sent again, what could not be sent is tried
+    again. Exits with 75 when sources or the mail server did not answer, with 1 when a message was refused.
     """
     only = address_of(subscriber) if subscriber else None
     with newsletter_of(config, day=day) as newsletter:
@@ -127,10 +127,10 @@ def preview(
 
         digestmail preview me@example.org --open
 
-        digestmail preview -k '"mixture of experts"^3' -k quantization -k=-survey --text
+        digestmail preview -k '"mixture of experts"^3' -k quantization -k -survey --text
     """
     email = address_of(address) if address else None
-    profile = parse_keywords(split_keywords(keywords)) if keywords else None
+    profile = profile_of(keywords) if keywords else None
     with newsletter_of(config, day=day) as newsletter:
         message = previewing.preview(newsletter, email=email, profile=profile, day=day)
     if text:
@@ -205,7 +205,8 @@ def _detail(explained: Explained) -> str:
         case Verdict.CARRIED:
             return f": place {explained.rank}, an issue takes {explained.max_papers}"
         case Verdict.TOO_OLD:
-            return f": first seen {explained.paper.first_seen:%Y-%m-%d}, a paper is a candidate for {explained.window_days} days"
+            seen = f"{explained.paper.first_seen:%Y-%m-%d}"
+            return f": first seen {seen}, a paper is a candidate for {explained.window_days} days"
         case _:
             return ""
 

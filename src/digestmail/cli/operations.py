@@ -1,6 +1,7 @@
 """``status``, ``ledger`` and ``serve``: running the newsletter."""
 
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -21,7 +22,7 @@ from digestmail.cli.common import (
     say,
 )
 from digestmail.errors import DigestmailError
-from digestmail.model import Delivery
+from digestmail.model import Delivery, DeliveryStatus, SubscriberStatus
 from digestmail.newsletter import run as running
 from digestmail.newsletter import status as reporting
 from digestmail.storage.fetches import Fetched
@@ -66,7 +67,7 @@ def status(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -
         raise typer.Exit(ATTENTION)
 
 
-def _counts(counts: dict[reporting.SubscriberStatus, int] | dict[reporting.DeliveryStatus, int]) -> str:
+def _counts(counts: Mapping[SubscriberStatus, int] | Mapping[DeliveryStatus, int]) -> str:
     return ", ".join(f"{count} {state}" for state, count in counts.items())
 
 
@@ -143,12 +144,15 @@ def serve(config: ConfigOption = DEFAULT_CONFIG) -> None:
 
 
 def _tick(config: Path) -> None:
-    """One look. The configuration is read anew, so that edits count; what goes wrong is logged and tried again at the next look."""
+    """One look.
+
+    The configuration is read anew, so that edits count; what goes wrong is logged and tried again at the next look.
+    """
     try:
         with newsletter_of(config) as newsletter:
             report = running.run(newsletter, patient=True)
     except DigestmailError as error:
-        _log.error("tick failed: %s", error)  # noqa: TRY400 - one line for the operator, these errors explain themselves
+        _log.error("tick failed: %s", error)
         return
     for collected in report.collected:
         if collected.answer.error:

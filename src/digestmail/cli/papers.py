@@ -13,11 +13,11 @@ from digestmail.cli.common import (
     newsletter_of,
     print_json,
     print_table,
+    profile_of,
     say,
 )
 from digestmail.model import Paper
 from digestmail.newsletter.collect import Collected, collect
-from digestmail.ranking.profile import parse_keywords, split_keywords
 from digestmail.ranking.scoring import Ranker
 
 _SHOWN_SKIPS = 5
@@ -84,7 +84,7 @@ def papers(
 
         digestmail papers '"mixture of experts"' quantization --limit 5
     """
-    profile = parse_keywords(split_keywords(query or []))
+    profile = profile_of(query)
     with newsletter_of(config) as newsletter:
         if profile.keywords:
             everything = newsletter.store.corpus.newest()

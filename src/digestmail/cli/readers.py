@@ -17,14 +17,15 @@ from digestmail.cli.common import (
     out,
     print_json,
     print_table,
+    profile_of,
     say,
 )
 from digestmail.config.values import parse_timezone
 from digestmail.errors import InputError, NotFoundError
 from digestmail.model import Cadence, Subscriber, SubscriberStatus
-from digestmail.newsletter import Newsletter, Subscription
+from digestmail.newsletter import Subscription
 from digestmail.newsletter import subscribe as subscribing
-from digestmail.ranking.profile import format_keywords, parse_keywords, split_keywords
+from digestmail.ranking.profile import format_keywords
 
 app = typer.Typer(help="List, show, import and export subscribers.", no_args_is_help=True)
 
@@ -49,7 +50,7 @@ def subscribe(
 
     [bold]Examples[/bold]
 
-        digestmail subscribe me@example.org -k transformers -k '"mixture of experts"^3' -k 'author:Tri Dao' -k=-survey
+        digestmail subscribe me@example.org -k transformers -k '"mixture of experts"^3' -k 'author:Tri Dao' -k -survey
 
         digestmail subscribe lab@example.org -k quantization --weekly --on fri --tz Europe/Berlin --max 20
     """
@@ -57,7 +58,7 @@ def subscribe(
         raise typer.BadParameter("--weekly and --weekdays exclude one another")
     subscription = Subscription(
         email=address_of(address),
-        profile=parse_keywords(split_keywords(keywords or [])),
+        profile=profile_of(keywords),
         cadence=Cadence.parse(f"weekly:{on}" if weekly else "weekdays" if weekdays else "daily"),
         timezone=parse_timezone(timezone),
         max_papers=max_papers,
@@ -80,9 +81,7 @@ def unsubscribe(address: AddressArgument, config: ConfigOption = DEFAULT_CONFIG)
 
 @app.command("list")
 def list_(
-    status: Annotated[
-        SubscriberStatus | None, typer.Option("--status", help="Only these.", show_default=False)
-    ] = None,
+    status: Annotated[SubscriberStatus | None, typer.Option("--status", help="Only these.", show_default=False)] = None,
     config: ConfigOption = DEFAULT_CONFIG,
     as_json: JsonOption = False,
 ) -> None:

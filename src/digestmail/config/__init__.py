@@ -16,9 +16,11 @@ from digestmail.config.schema import (
     TransportSettings,
     json_schema,
 )
+from digestmail.config.subscribers import SUBSCRIBER_KEYS, load_subscribers
 from digestmail.config.values import Sender
 
 __all__ = [
+    "SUBSCRIBER_KEYS",
     "Config",
     "HuggingFaceSettings",
     "IssueSettings",
@@ -34,4 +36,5 @@ __all__ = [
     "TransportSettings",
     "json_schema",
     "load_config",
+    "load_subscribers",
 ]

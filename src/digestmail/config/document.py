@@ -15,7 +15,7 @@ import yaml
 from digestmail.errors import ConfigError
 
 MAX_BYTES = 1_000_000
-#: nodes after the aliases are followed
+#: keys and values, after the aliases are followed
 MAX_NODES = 10_000
 MAX_DEPTH = 50
 
@@ -92,7 +92,7 @@ def read_document(name: str, text: str, environ: Mapping[str, str]) -> Document:
     """Read one YAML document whose top level is a mapping.
 
     Problems that leave the rest readable are in the result. Raises ConfigError (one line, beginning with ``name``)
-    about all others: syntax, no mapping, more than ``MAX_NODES`` values, deeper than ``MAX_DEPTH``.
+    about all others: syntax, no mapping, more than ``MAX_NODES`` keys and values, deeper than ``MAX_DEPTH``.
     """
     try:
         reader = _Reader(environ)
@@ -160,7 +160,7 @@ for _name, (_pattern, _) in _CORE.items():
 
 def _check_bounds(nodes: int, depth: int, line: int) -> None:
     if nodes > MAX_NODES:
-        raise _Unreadable(line, f"more than {MAX_NODES:,} values (aliases count each time they are used)")
+        raise _Unreadable(line, f"more than {MAX_NODES:,} keys and values (aliases count each time they are used)")
     if depth > MAX_DEPTH:
         raise _Unreadable(line, f"nested more than {MAX_DEPTH} levels deep (an alias inside its own anchor has no end)")
 
@@ -242,6 +242,7 @@ class _Reader:
     def _mapping(self, node: yaml.MappingNode, path: KeyPath) -> dict[str, Any]:
         values: dict[str, Any] = {}
         for key_node, value_node in node.value:
+            self._nodes += 1
             line = key_node.start_mark.line + 1
             if why := _refused_key(key_node):
                 self._problem(path, line, why)

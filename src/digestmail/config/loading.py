@@ -19,7 +19,7 @@ def load_config(path: Path, environ: Mapping[str, str]) -> Config:
     Raises ConfigError with all problems of the file at once, by line:
     ``config.yaml:12: sources[0].days: must be 1 or more, got 0``.
     """
-    document = read_document(str(path), _read_text(path), environ)
+    document = read_document(str(path), read_text(path, hint="; 'digestmail init' writes one"), environ)
     problems = [*document.problems, *conflicts(document)]
     try:
         config = Config.model_validate(document.data, context={"folder": path.absolute().parent})
@@ -32,16 +32,17 @@ def load_config(path: Path, environ: Mapping[str, str]) -> Config:
     return config
 
 
-def _read_text(path: Path) -> str:
+def read_text(path: Path, *, limit: int = MAX_BYTES, hint: str = "") -> str:
+    """The text of a UTF-8 file of at most ``limit`` bytes. ``hint`` is said when it is not there. Raises ConfigError."""
     try:
         with path.open("rb") as file:
-            content = file.read(MAX_BYTES + 1)
+            content = file.read(limit + 1)
     except FileNotFoundError:
-        raise ConfigError([f"{path}: no such file; 'digestmail init' writes one"]) from None
+        raise ConfigError([f"{path}: no such file{hint}"]) from None
     except OSError as error:
         raise ConfigError([f"{path}: cannot be read: {os.strerror(error.errno) if error.errno else error}"]) from error
-    if len(content) > MAX_BYTES:
-        raise ConfigError([f"{path}: larger than {MAX_BYTES:,} bytes"])
+    if len(content) > limit:
+        raise ConfigError([f"{path}: larger than {limit:,} bytes"])
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -86,7 +86,11 @@ Address = Annotated[
     _read(values.parse_address, "not an address that mail can be sent to"),
     WithJsonSchema({"type": "string", "format": "email"}),
 ]
-SenderText = Annotated[values.Sender, _read(values.parse_sender, "not an address that mail can be sent from")]
+SenderText = Annotated[
+    values.Sender,
+    _read(values.parse_sender, "not an address that mail can be sent from"),
+    PlainSerializer(str, return_type=str),
+]
 TimeOfDay = Annotated[
     time,
     _read(values.parse_time_of_day, "not a time of day from 00:00 to 23:59"),
@@ -106,7 +110,11 @@ Keywords = Annotated[
 ]
 
 
-class _Section(BaseModel):
+class Section(BaseModel):
+    """One mapping of the file: nothing but the keys it knows, nothing that changes."""
+
+    """A mapping of known keys; frozen once read."""
+
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     @classmethod
@@ -122,7 +130,7 @@ class _Section(BaseModel):
         return {key: value for key, value in data.items() if value is not None or key not in cls.file_keys()}
 
 
-class NewsletterSettings(_Section):
+class NewsletterSettings(Section):
     """Who sends."""
 
     name: Line = Field(description="Name of the newsletter, in subjects and headings.")
@@ -145,7 +153,7 @@ class NewsletterSettings(_Section):
         )
 
 
-class _SourceSettings(_Section):
+class _SourceSettings(Section):
     name: Line | None = Field(default=None, description="What reports call the source. By default its kind and path.")
     fallback: Flag = Field(
         default=False,
@@ -198,7 +206,7 @@ class JsonlSettings(_SourceSettings):
 SourceSettings = HuggingFaceSettings | PageSettings | JsonlSettings
 
 
-class IssueSettings(_Section):
+class IssueSettings(Section):
     """What goes into an issue."""
 
     max_papers: PaperCount = Field(default=10, description="Papers in one issue; the rest competes again next time.")
@@ -210,7 +218,7 @@ class IssueSettings(_Section):
     )
 
 
-class ScheduleSettings(_Section):
+class ScheduleSettings(Section):
     """When issues are due."""
 
     at: TimeOfDay = Field(
@@ -223,7 +231,7 @@ class ScheduleSettings(_Section):
     )
 
 
-class OutboxSettings(_Section):
+class OutboxSettings(Section):
     """Messages are written to a folder."""
 
     kind: Literal["outbox"] = Field(
@@ -232,7 +240,7 @@ class OutboxSettings(_Section):
     path: FilePath = Field(default=Path("outbox"), description="The folder.")
 
 
-class SmtpSettings(_Section):
+class SmtpSettings(Section):
     """Messages go to a mail server. Which of these keys need or exclude one another: ``rules.py``."""
 
     kind: Literal["smtp"] = Field(description="`smtp`: hand messages to a mail server.")
@@ -265,7 +273,7 @@ class SmtpSettings(_Section):
 TransportSettings = OutboxSettings | SmtpSettings
 
 
-class SubscriberSettings(_Section):
+class SubscriberSettings(Section):
     """One reader whose profile is kept in the file."""
 
     email: Address = Field(description="Where issues go.")
@@ -288,7 +296,7 @@ class SubscriberSettings(_Section):
         return parse_keywords(self.keywords)
 
 
-class Config(_Section):
+class Config(Section):
     """All of config.yaml. Relative paths in it are relative to its folder: see ``resolve``."""
 
     newsletter: NewsletterSettings = Field(description="Who sends.")
@@ -343,11 +351,11 @@ class Config(_Section):
 
 
 #: The sections whose ``kind`` decides which keys they have.
-KINDS: dict[str, dict[str, type[_Section]]] = {
+KINDS: dict[str, dict[str, type[Section]]] = {
     "sources": {"huggingface": HuggingFaceSettings, "jsonl": JsonlSettings, "page": PageSettings},
     "transport": {"outbox": OutboxSettings, "smtp": SmtpSettings},
 }
-_SECTIONS: dict[str, type[_Section]] = {
+_SECTIONS: dict[str, type[Section]] = {
     "newsletter": NewsletterSettings,
     "issue": IssueSettings,
     "schedule": ScheduleSettings,

@@ -16,7 +16,10 @@ from digestmail.config.values import did_you_mean
 from digestmail.errors import ConfigError, InputError
 from digestmail.ranking.profile import split_keywords
 
-COLUMNS = SubscriberSettings.file_keys()
+_MAX_CSV_BYTES = 200_000_000  # a million readers
+
+#: the keys of one subscriber: the columns of a CSV file
+SUBSCRIBER_KEYS = SubscriberSettings.file_keys()
 
 
 class _SubscribersFile(Section):
@@ -24,9 +27,11 @@ class _SubscribersFile(Section):
 
 
 def load_subscribers(path: Path) -> tuple[SubscriberSettings, ...]:
-    """Everyone in a ``.csv`` or ``.yaml`` file. Raises InputError with all its problems, one a line, as config.yaml's are told."""
+    """Everyone in a ``.csv`` or ``.yaml`` file. Raises InputError with all its problems, told as config.yaml's are."""
     try:
-        document = _csv_document(path) if path.suffix.lower() == ".csv" else read_document(str(path), read_text(path), {})
+        document = (
+            _csv_document(path) if path.suffix.lower() == ".csv" else read_document(str(path), read_text(path), {})
+        )
     except ConfigError as error:
         raise InputError(str(error)) from None
     problems = [*document.problems, *conflicts(document)]
@@ -42,15 +47,17 @@ def load_subscribers(path: Path) -> tuple[SubscriberSettings, ...]:
 
 def _csv_document(path: Path) -> Document:
     document = Document()
-    reader = csv.DictReader(io.StringIO(read_text(path), newline=""), strict=True)
+    reader = csv.DictReader(io.StringIO(read_text(path, limit=_MAX_CSV_BYTES), newline=""), strict=True)
     rows: list[dict[str, Any]] = []
     try:
         for column in reader.fieldnames or ():
-            if column not in COLUMNS:
-                document.problems.append(Problem(1, (), f"unknown column {column!r}{did_you_mean(column, COLUMNS)}"))
+            if column not in SUBSCRIBER_KEYS:
+                document.problems.append(
+                    Problem(1, (), f"unknown column {column!r}{did_you_mean(column, SUBSCRIBER_KEYS)}")
+                )
         for row in reader:
             document.lines["subscribers", len(rows)] = reader.line_num
-            rows.append({name: _cell(name, value) for name, value in row.items() if name in COLUMNS and value})
+            rows.append({name: _cell(name, value) for name, value in row.items() if name in SUBSCRIBER_KEYS and value})
     except csv.Error as error:
         raise ConfigError([f"{path}:{reader.line_num}: {error}"]) from None
     document.data["subscribers"] = rows

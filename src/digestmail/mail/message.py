@@ -11,6 +11,7 @@ import binascii
 import hashlib
 import hmac
 import re
+import textwrap
 import unicodedata
 from collections import Counter
 from datetime import date
@@ -19,7 +20,7 @@ from email.header import Header, decode_header, make_header
 from email.message import Message
 from email.utils import format_datetime, parseaddr
 
-from digestmail.errors import DigestmailError
+from digestmail.errors import MessageError
 from digestmail.mail.links import ascii_address, unsubscribe_mailto
 from digestmail.model import Envelope, Issue, MailingList, Rendered, Subscriber
 from digestmail.text.clean import clean_line
@@ -47,7 +48,7 @@ def build_message(issue: Issue, rendered: Rendered) -> Envelope:
     """The message of one issue: multipart/alternative, CRLF, 7-bit, no line longer than 998 characters.
 
     Control and invisible characters are dropped from names and subject. Raises AddressError when an address cannot be
-    written, DigestmailError when the message does not read back as what went in.
+    written, MessageError when the message does not read back as what went in.
     """
     sender = ascii_address(issue.mailing_list.sender_address)
     reader = ascii_address(issue.subscriber.email)
@@ -59,7 +60,7 @@ def build_message(issue: Issue, rendered: Rendered) -> Envelope:
     headers = {
         "From": _mailbox(name, sender),
         "To": reader,
-        "Subject": _text(subject),
+        "Subject": _subject(subject),
         "Date": format_datetime(issue.composed_at),
         "Message-ID": identity,
         "List-Id": _mailbox(clean_line(issue.mailing_list.name), _list_id(issue.mailing_list.name, sender)),
@@ -87,6 +88,14 @@ def _text(text: str) -> str:
         return text
     # Subject and List-Id are the longest names that carry text, and equally long
     return Header(text, "utf-8", maxlinelen=_LINE, header_name="List-Id").encode(linesep="\r\n")
+
+
+def _subject(text: str) -> str:
+    """A subject: plain and folded at words (RFC 5322 §2.2.3) where it can be; filters distrust needless encoded words."""
+    lines = textwrap.wrap(text, _LINE - len("Subject: "), break_long_words=False, break_on_hyphens=False)
+    if text.isascii() and "=?" not in text and all(len(line) <= _LINE for line in lines):
+        return "\r\n ".join(lines)
+    return _text(text)
 
 
 def _mailbox(name: str, inner: str) -> str:
@@ -127,17 +136,17 @@ def _check(
     subject: str,
     bodies: tuple[str, str],
 ) -> None:
-    """Read the message back. Raises DigestmailError naming the first thing that came out differently."""
+    """Read the message back. Raises MessageError naming the first thing that came out differently."""
     read = message_from_bytes(content)
     seen: dict[str, tuple[object, object]] = {
         "the headers": (Counter(read.keys()), Counter(headers.keys())),
-        "the subject": (_decoded(read["Subject"]), subject),
+        "the subject": (_decoded(read["Subject"].replace("\r\n", "")), subject),
         **{name: (_read_mailbox(read[name]), mailbox) for name, mailbox in mailboxes.items()},
         "the parts": (_read_parts(read), list(zip(_SUBTYPES, bodies, strict=True))),
     }
     for what, (found, meant) in seen.items():
         if found != meant:
-            raise DigestmailError(f"message {headers['Message-ID']} does not read back as it was written: {what}")
+            raise MessageError(f"message {headers['Message-ID']} does not read back as it was written: {what}")
 
 
 def _decoded(value: str) -> str:

@@ -48,8 +48,8 @@ def collect(newsletter: Newsletter, now: datetime) -> list[Collected]:
 def ask_sources(newsletter: Newsletter, today: date) -> list[Answer]:
     """The network half: nothing is written, so no lock is held while a server is slow.
 
-    Fallbacks show a newcomer what an issue looks like. Once the corpus holds live papers they are never read again: a source that is down
-    must not send samples to readers.
+    Fallbacks show a newcomer what an issue looks like. Once the corpus holds live papers they are never read again: a
+    source that is down must not send samples to readers.
     """
     total = len(newsletter.sources)
     answers = []

@@ -64,7 +64,10 @@ def _compose_all(
 
 
 def window_days(newsletter: Newsletter, subscriber: Subscriber) -> int:
-    """For how many days a paper is a candidate for this subscriber: a weekly issue must not miss what came an hour after the last one."""
+    """For how many days a paper is a candidate for this subscriber:
+
+    A weekly issue must not miss what came an hour after the last one.
+    """
     days = newsletter.rules.max_age_days
     return max(days, _WEEK_AND_A_DAY) if subscriber.cadence.kind is CadenceKind.WEEKLY else days
 

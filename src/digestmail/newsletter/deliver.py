@@ -5,7 +5,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from digestmail.errors import DeliveryDeferred, DeliveryRejected, TransportUnavailable
+from digestmail.errors import AddressError, DeliveryDeferred, DeliveryRejected, MessageError, TransportUnavailable
 from digestmail.mail.links import unsubscribe_mailto
 from digestmail.mail.message import build_message
 from digestmail.model import Delivery, DeliveryStatus, Envelope, Issue, Rendered
@@ -14,7 +14,8 @@ from digestmail.rendering.issue import render_issue
 
 _log = logging.getLogger(__name__)
 
-# a batch must be sent within the lease of its claim: 20 messages × the time-outs of a slow server stay below half an hour
+# a batch must be sent within the lease of its claim: 20 messages × the time-outs of a slow server stay below half an
+# hour
 _BATCH = 20
 # Postfix's own back-off: wait as long as the message is old, within bounds
 _SHORTEST_WAIT, _LONGEST_WAIT = timedelta(seconds=300), timedelta(seconds=4000)
@@ -43,7 +44,10 @@ class Message:
 
 
 def message_of(newsletter: Newsletter, delivery: Delivery) -> Message:
-    """The message of a planned delivery: from the same plan and template always the same bytes. Raises TemplateError."""
+    """The message of a planned delivery: from the same plan and template always the same bytes.
+
+    Raises TemplateError, which concerns every message, and AddressError or MessageError, which concern this one.
+    """
     issue = Issue(
         mailing_list=newsletter.mailing_list,
         subscriber=delivery.subscriber,
@@ -60,8 +64,8 @@ def message_of(newsletter: Newsletter, delivery: Delivery) -> Message:
 def deliver(newsletter: Newsletter, *, patient: bool = False, only: str | None = None) -> DeliveryReport:
     """Send everything that is unfinished, each delivery at most once in this pass.
 
-    ``patient`` leaves deferred deliveries alone until their back-off is over (for a loop that comes again every few minutes); ``only`` is one
-    subscriber's address.
+    ``patient`` leaves deferred deliveries alone until their back-off is over (for a loop that comes again every few
+    minutes); ``only`` is one subscriber's address.
     """
     report = DeliveryReport()
     last_id = 0
@@ -88,22 +92,22 @@ def _send_batch(newsletter: Newsletter, claimed: list[Delivery], report: Deliver
         report.unavailable = str(error)
     finally:
         # also when something unforeseen ends the pass: what was not tried must not wait for its lease to run out
-        note = report.unavailable or "interrupted"
-        newsletter.store.deliveries.release(waiting, newsletter.clock(), note=note)
-        report.counts[DeliveryStatus.DEFERRED] += len(waiting)
+        if waiting:
+            note = report.unavailable or "interrupted"
+            newsletter.store.deliveries.release(waiting, newsletter.clock(), note=note)
+            report.counts[DeliveryStatus.DEFERRED] += len(waiting)
 
 
 def _send(newsletter: Newsletter, delivery: Delivery, report: DeliveryReport) -> None:
-    envelope = message_of(newsletter, delivery).envelope
     next_at = None
     try:
-        note = newsletter.transport.send(envelope)
+        note = newsletter.transport.send(message_of(newsletter, delivery).envelope)
         status = DeliveryStatus.SENT
         report.replies.append(note)
     except DeliveryDeferred as error:
         status, note = DeliveryStatus.DEFERRED, str(error)
         next_at = _next_attempt(delivery, newsletter.clock())
-    except DeliveryRejected as error:
+    except (DeliveryRejected, AddressError, MessageError) as error:
         status, note = DeliveryStatus.FAILED, str(error)
     newsletter.store.deliveries.settle(delivery, status, newsletter.clock(), note=note, next_at=next_at)
     report.counts[status] += 1

@@ -43,7 +43,10 @@ class Explained:
 
 
 def find_paper(newsletter: Newsletter, reference: str) -> Paper:
-    """The paper of the corpus that ``reference`` names: a key, an arXiv id or URL, a DOI, or the title. Raises NotFoundError."""
+    """The paper of the corpus that ``reference`` names:
+
+    A key, an arXiv id or URL, a DOI, or the title. Raises NotFoundError.
+    """
     arxiv, doi_found = arxiv_id(reference), doi(reference)
     names = [reference]
     names += [f"arxiv:{arxiv}"] if arxiv else []
@@ -55,7 +58,10 @@ def find_paper(newsletter: Newsletter, reference: str) -> Paper:
 
 
 def explain(newsletter: Newsletter, email: str, reference: str) -> Explained:
-    """Why the paper is or is not in this subscriber's issues. Raises NotFoundError for an unknown subscriber or paper."""
+    """Why the paper is or is not in this subscriber's issues.
+
+    Raises NotFoundError for an unknown subscriber or paper.
+    """
     with newsletter.store.rehearsal():
         sync(newsletter)
         subscriber = newsletter.store.subscribers.find(email)

@@ -23,8 +23,9 @@ def preview(
 ) -> Message:
     """The next issue: the bytes that ``run`` would send, and nothing written.
 
-    Without ``email``, for the first subscriber; with ``profile`` instead of their own, which also serves an address that is not
-    subscribed. A subscriber whose issue of today is planned or sent sees their next one. Raises NotFoundError.
+    Without ``email``, for the first subscriber; with ``profile`` instead of their own, which also serves an address
+    that is not subscribed. A subscriber whose issue of today is planned or sent sees their next one. Raises
+    NotFoundError.
     """
     now = newsletter.clock()
     with newsletter.store.rehearsal():

@@ -46,9 +46,9 @@ def run(
 ) -> RunReport:
     """One daily run.
 
-    ``day`` makes it the run of that day for everyone (the clock of ``newsletter`` should say the same); ``only`` is one subscriber's address;
-    ``dry_run`` plans in a rehearsal and sends nothing; ``patient`` respects the back-off of deferred deliveries. Raises StoreError,
-    TemplateError. What sources and transports refuse is in the report.
+    ``day`` makes it the run of that day for everyone (the clock of ``newsletter`` should say the same); ``only`` is one
+    subscriber's address; ``dry_run`` plans in a rehearsal and sends nothing; ``patient`` respects the back-off of
+    deferred deliveries. Raises StoreError, TemplateError. What sources and transports refuse is in the report.
     """
     now = newsletter.clock()
     report = RunReport()

@@ -21,6 +21,8 @@ class Change(StrEnum):
     REMOVED = "unsubscribed"
     #: the person has left; a list that still names them does not bring them back
     LEFT_ALONE = "left alone (has unsubscribed)"
+    #: an imported list does not overrule the config file
+    IN_FILE = "left alone (kept in the config file)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +34,14 @@ class Synced:
 
 
 def subscribe(newsletter: Newsletter, subscription: Subscription) -> Change:
-    """Add an address, or give a known one a new profile. Raises InputError for an address that the config file keeps."""
+    """Add an address, or give a known one a new profile.
+
+    Raises InputError for an address that the config file keeps.
+    """
     known = newsletter.store.subscribers.find(subscription.email)
-    if known and known.origin is Origin.CONFIG and known.status is SubscriberStatus.ACTIVE:
-        raise InputError(f"{known.email} is kept in the config file: change the keywords there")
     subscriber, change = _changed(newsletter, known, subscription, Origin.STORE, invited=True)
+    if change is Change.IN_FILE:
+        raise InputError(f"{subscriber.email} is kept in the config file: change the profile there")
     newsletter.store.subscribers.put([subscriber])
     return change
 
@@ -61,7 +66,8 @@ def import_subscriptions(
 
 
 def sync(newsletter: Newsletter) -> list[Synced]:
-    """Bring the store in step with the config file: new and changed profiles, and addresses that the file no longer names.
+    """Bring the store in step with the config file: new and changed profiles, and addresses that the file no longer
+    names.
 
     Returns what changed, and who has unsubscribed though the file still names them.
     """
@@ -115,6 +121,9 @@ def _changed(
     )
     if known is None:
         return subscriber, Change.ADDED
+    if origin is Origin.STORE and known.origin is Origin.CONFIG and not returns:
+        same = replace(subscriber, origin=known.origin) == known
+        return known, Change.UNCHANGED if same else Change.IN_FILE
     if returns:
         return subscriber, Change.RETURNED
     return subscriber, Change.UNCHANGED if subscriber == known else Change.UPDATED

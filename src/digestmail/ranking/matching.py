@@ -9,14 +9,18 @@ from typing import Any
 from digestmail.model import Field, Keyword
 from digestmail.text.analysis import Token, tokens
 
-#: what each word of a keyword asks of a token, in order: its folded form, ``=`` its plain form, or ``^`` its form as written
+#: what each word of a keyword asks of a token, in order: its folded form, ``=`` its plain form, or ``^`` its form as
+#: written
 Phrase = tuple[str, ...]
 
 _END = ""
 
 
 def phrase_of(keyword: Keyword) -> Phrase:
-    """What a keyword looks for. Acronyms are taken as written; quoted phrases and names are not folded to the singular."""
+    """What a keyword looks for.
+
+    Acronyms are taken as written; quoted phrases and names are not folded to the singular.
+    """
     if keyword.field is Field.AUTHOR:
         return tuple(f"={token.word}" for token in tokens(keyword.phrase))
     return tuple(

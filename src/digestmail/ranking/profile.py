@@ -5,8 +5,9 @@
     keyword  = ["-"] [field ":"] ( words | '"' words '"' ) ["^" weight]
     field    = "title" | "abstract" | "author" | "category"     (also ti, abs, au, cat)
 
-``mixture of experts`` matches the words next to each other, plurals folded; ``"mixture of experts"`` takes them as they are; ``RAG`` is matched
-as written; ``^3`` weighs a keyword; ``-survey`` keeps papers out. Keywords are literals, never regular expressions.
+``mixture of experts`` matches the words next to each other, plurals folded; ``"mixture of experts"`` takes them as they
+are; ``RAG`` is matched as written; ``^3`` weighs a keyword; ``-survey`` keeps papers out. Keywords are literals, never
+regular expressions.
 """
 
 import difflib

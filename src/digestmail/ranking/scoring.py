@@ -1,8 +1,8 @@
 """From matches to a ranking. Pure.
 
-A keyword adds ``weight × (3·sat(title) + sat(abstract))`` with ``sat(n) = 2.2·n / (n + 1.2)``: the title counts three times (any factor from
-2 to 5 measures the same), and the tenth occurrence adds next to nothing. Followed authors weigh as a keyword in the title. Upvotes and
-recency break ties and never admit a paper.
+A keyword adds ``weight × (3·sat(title) + sat(abstract))`` with ``sat(n) = 2.2·n / (n + 1.2)``: the title counts three
+times (any factor from 2 to 5 measures the same), and the tenth occurrence adds next to nothing. Followed authors weigh
+as a keyword in the title. Upvotes and recency break ties and never admit a paper.
 """
 
 from collections import defaultdict
@@ -67,7 +67,10 @@ class Ranker:
         self._categories: dict[str, dict[int, list[_Found]]] = _categories(papers)
 
     def rank(self, profile: Profile, exclude: Container[str] = frozenset()) -> Ranking:
-        """All papers that match, best first, but those whose key is in ``exclude``. Ties fall the same way every time."""
+        """All papers that match, best first, but those whose key is in ``exclude``.
+
+        Ties fall the same way every time.
+        """
         barred = {place for keyword in profile.unwanted for place, _ in self._matches(keyword)}
         if profile.wanted:
             matches: dict[int, list[Match]] = defaultdict(list)
@@ -82,7 +85,10 @@ class Ranker:
         return Ranking(tuple(ranked), excluded=sum(place in barred for place in open_places))
 
     def explain(self, profile: Profile, key: str) -> Explanation:
-        """What ``profile`` finds in the paper with this key, excluded or not. Raises KeyError for a paper that is not here."""
+        """What ``profile`` finds in the paper with this key, excluded or not.
+
+        Raises KeyError for a paper that is not here.
+        """
         place = self._places[key]
         return Explanation(
             tuple(match for keyword in profile.wanted for at, match in self._matches(keyword) if at == place),

@@ -1,19 +1,23 @@
 """Templates, compiled once: MJML and premailer see placeholders, never the text of a paper or a subscriber.
 
-A template is a folder of four files: ``subject.txt``, ``body.mjml``, ``inline.css`` and ``body.txt``. Every ``{{ … }}`` and ``{% … %}`` of
-``body.mjml`` is replaced by a plain word, MJML and premailer turn the rest into HTML, and the placeholders are put back. What is left is an
-ordinary Jinja template that takes about 0.2 ms per issue instead of the 2 to 6 ms of running MJML and premailer each time.
+A template is a folder of four files: ``subject.txt``, ``body.mjml``, ``inline.css`` and ``body.txt``. Every ``{{ … }}``
+and ``{% … %}`` of ``body.mjml`` is replaced by a plain word, MJML and premailer turn the rest into HTML, and the
+placeholders are put back. What is left is an ordinary Jinja template: filling it takes 0.2 ms, running MJML and
+premailer on every issue took 2 to 6 ms.
 """
 
 import hashlib
 import logging
 import re
 import traceback
-from collections.abc import Mapping
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date
 from functools import lru_cache
+from html.parser import HTMLParser
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
 import jinja2
 from jinja2.sandbox import ImmutableSandboxedEnvironment
@@ -22,11 +26,9 @@ from premailer import Premailer
 
 from digestmail.errors import TemplateError
 from digestmail.model import Rendered
-from digestmail.rendering.words import FILTERS
 from digestmail.text.clean import clean_line
 
-_FILES = ("subject.txt", "body.mjml", "inline.css", "body.txt")
-_BUILT_IN_FILTERS = ("default", "first", "join", "last", "length", "lower", "upper")
+_SUBJECT, _BODY, _CSS, _TEXT_BODY = _FILES = ("subject.txt", "body.mjml", "inline.css", "body.txt")
 _HASH_DIGITS = 16
 _OPENING = re.compile(r"\{[{%#]")
 _DELIMITER = re.compile(r"\{[{%][-+]?")
@@ -34,11 +36,65 @@ _MJML_POSITION = re.compile(r"at position (\d+):\d+")
 # What a mistake in a template can raise while it is filled, beside Jinja's own errors.
 _MISTAKES = (jinja2.TemplateError, ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 
+_COLUMNS = 72
+_URL = re.compile(r"(?:https?://|mailto:)")
+_DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+_MONTHS = (
+    *("January", "February", "March", "April", "May", "June"),
+    *("July", "August", "September", "October", "November", "December"),
+)
+
+
+def day(value: date, style: Literal["long", "short"] = "long") -> str:
+    """A date in English, whatever the locale: ``Tuesday 30 June 2026``, or short ``30 Jun 2026``."""
+    month = _MONTHS[value.month - 1]
+    if style == "short":
+        return f"{value.day} {month[:3]} {value.year}"
+    return f"{_DAYS[value.weekday()]} {value.day} {month} {value.year}"
+
+
+def wrap(text: str, indent: int = 0, width: int = _COLUMNS) -> str:
+    """Fold ``text`` into lines of at most ``width`` columns, URLs kept whole (an own line, if need be).
+
+    The first line starts where the template puts it, ``indent`` columns in; the others are indented by as much. A wide
+    character takes two columns (Unicode Standard Annex 11). Words that do not fit a line are cut.
+    """
+    room = width - indent
+    lines: list[str] = []
+    line, used = "", 0
+    for word in _pieces(text.split(), room):
+        taken = _columns(word)
+        if line and used + 1 + taken <= room:
+            line, used = f"{line} {word}", used + 1 + taken
+        else:
+            if line:
+                lines.append(line)
+            line, used = word, taken
+    return ("\n" + " " * indent).join([*lines, line])
+
+
+def _pieces(words: Iterable[str], room: int) -> Iterator[str]:
+    for word in words:
+        if _columns(word) <= room or _URL.search(word):
+            yield word
+            continue
+        piece = ""
+        for character in word:
+            if _columns(piece + character) > room:
+                yield piece
+                piece = ""
+            piece += character
+        yield piece
+
+
+def _columns(text: str) -> int:
+    return len(text) if text.isascii() else sum(1 + (unicodedata.east_asian_width(one) in "WF") for one in text)
+
 
 def environment(*, html: bool) -> jinja2.Environment:
-    """The closed world of a template: sandboxed, strict about undefined names, a short list of filters and nothing else.
+    """The closed world of a template: sandboxed, strict about undefined names, a short list of filters, no globals.
 
-    HTML is escaped; text keeps its characters and loses the lines that hold only a ``{% … %}``.
+    HTML is escaped; text keeps its characters, and a line that holds only a ``{% … %}`` leaves nothing behind.
     """
     env = ImmutableSandboxedEnvironment(
         undefined=jinja2.StrictUndefined,
@@ -47,7 +103,8 @@ def environment(*, html: bool) -> jinja2.Environment:
         lstrip_blocks=not html,
         keep_trailing_newline=not html,
     )
-    env.filters = {name: env.filters[name] for name in _BUILT_IN_FILTERS} | dict(FILTERS)
+    kept = ("default", "first", "join", "last", "length", "lower", "upper")
+    env.filters = {name: env.filters[name] for name in kept} | {"day": day, "wrap": wrap}
     env.globals = {}
     return env
 
@@ -62,12 +119,17 @@ class _Part:
 
     path: Path
     template: jinja2.Template
-    #: source line of each line of the compiled text, the first one first; None where the two are the same
+    #: the source line of each line of the compiled text; None where they are the same
     lines: tuple[int, ...] | None = None
 
     @classmethod
-    def of_text(cls, path: Path, source: str) -> Self:
-        return cls(path, _template(_TEXT, path, source))
+    def compile(cls, env: jinja2.Environment, path: Path, source: str, lines: tuple[int, ...] | None = None) -> Self:
+        try:
+            code = env.compile(source, filename=str(path))
+        except jinja2.TemplateSyntaxError as error:
+            line = lines[error.lineno - 1] if lines else error.lineno
+            raise TemplateError(f"{path}:{line}: {error.message}") from error
+        return cls(path, jinja2.Template.from_code(env, code, {}), lines)
 
     def fill(self, context: Mapping[str, object]) -> str:
         try:
@@ -76,9 +138,9 @@ class _Part:
             raise TemplateError(f"{self._where(error)}: {error}") from error
 
     def _where(self, error: Exception) -> str:
-        frames = traceback.extract_tb(error.__traceback__)
-        # Jinja rewrites the traceback: the frames of a template carry its file name and its own line.
-        line = next((frame.lineno for frame in reversed(frames) if frame.filename == str(self.path)), None)
+        # Jinja rewrites tracebacks: the frames of a template carry its file name and its own line.
+        frames = reversed(traceback.extract_tb(error.__traceback__))
+        line = next((frame.lineno for frame in frames if frame.filename == str(self.path)), None)
         if line is None:
             return f"{self.path}"
         return f"{self.path}:{self.lines[line - 1] if self.lines else line}"
@@ -95,7 +157,7 @@ class CompiledTemplate:
     _text: _Part
 
     def render(self, context: Mapping[str, object]) -> Rendered:
-        """Fill all parts. The subject is made one clean line. Raises TemplateError with the file and the line."""
+        """Fill all parts; the subject is made one clean line. Raises TemplateError with the file and the line."""
         return Rendered(
             subject=clean_line(self._subject.fill(context)),
             html=self._html.fill(context),
@@ -103,18 +165,21 @@ class CompiledTemplate:
         )
 
 
-@dataclass(frozen=True, slots=True)
 class Templates:
-    """The folder that holds the templates, one folder each."""
+    """Where templates are kept: folders that hold one folder per template, the first that has it wins."""
 
-    folder: Path
+    def __init__(self, *folders: Path) -> None:
+        self._folders = folders
 
     def load(self, name: str) -> CompiledTemplate:
-        """The template ``name``, compiled at most once per process for the same files.
+        """The template ``name``, compiled once per process as long as its files stay the same.
 
-        Raises TemplateError when a file is missing or cannot be used; the message begins with the file and, where one is known, the line.
+        Raises TemplateError when a file is missing or unusable; the message begins with the file and, where one is
+        known, the line.
         """
-        return _compile(self.folder / name, tuple(_read(self.folder / name / file) for file in _FILES))
+        candidates = [folder / name for folder in self._folders]
+        folder = next((candidate for candidate in candidates if candidate.is_dir()), candidates[0])
+        return _compile(folder, *(_read(folder / file) for file in _FILES))
 
 
 def _read(path: Path) -> str:
@@ -127,38 +192,42 @@ def _read(path: Path) -> str:
 
 
 @lru_cache(maxsize=64)
-def _compile(folder: Path, sources: tuple[str, ...]) -> CompiledTemplate:
-    subject, body, css, text = sources
-    digest = hashlib.sha256("\0".join(sources).encode()).hexdigest()
+def _compile(folder: Path, subject: str, body: str, css: str, text: str) -> CompiledTemplate:
+    digest = hashlib.sha256(f"{subject}\0{body}\0{css}\0{text}".encode()).hexdigest()
     return CompiledTemplate(
         hash=digest[:_HASH_DIGITS],
-        _subject=_Part.of_text(folder / "subject.txt", subject),
+        _subject=_Part.compile(_TEXT, folder / _SUBJECT, subject),
         _html=_compile_body(folder, body, css, word=f"dm{digest[:8]}n"),
-        _text=_Part.of_text(folder / "body.txt", text),
+        _text=_Part.compile(_TEXT, folder / _TEXT_BODY, text),
     )
 
 
 def _compile_body(folder: Path, source: str, css: str, *, word: str) -> _Part:
-    path = folder / "body.mjml"
-    _template(_HTML, path, source)  # a mistake in Jinja is reported with the line it is written on
+    path = folder / _BODY
+    _Part.compile(_HTML, path, source)  # first as written, so that a mistake in Jinja is told with its own line
     masked = _Masked.of(source, word)
     html = mjml_to_html(path, masked)
-    written = masked.found_in(html)
-    _check_mjml_kept(path, masked, written)
-    html = inline_css(folder / "inline.css", html, css)
-    if masked.found_in(html) != written:
-        raise TemplateError(f"{path}: premailer dropped or moved a placeholder: is one inside a tag but outside an attribute's value?")
-    html, lines = masked.restore(html)
-    return _Part(path, _template(_HTML, path, html, lines), lines)
+    numbers = masked.numbers_in(html)
+    _check_kept(path, masked, numbers)
+    for number in masked.numbers_in(" ".join(_Names(html).names)):
+        raise masked.placeholders[number].error(path, "stands inside a tag (only values in quotes can be filled)")
+    html = inline_css(folder / _CSS, html, css)
+    if masked.numbers_in(html) != numbers:
+        raise TemplateError(f"{path}: premailer dropped or moved a placeholder (is one outside of text and values?)")
+    return _Part.compile(_HTML, path, *masked.restore(html))
 
 
-def _template(env: jinja2.Environment, path: Path, source: str, lines: tuple[int, ...] | None = None) -> jinja2.Template:
-    try:
-        code = env.compile(source, filename=str(path))
-    except jinja2.TemplateSyntaxError as error:
-        line = lines[error.lineno - 1] if lines else error.lineno
-        raise TemplateError(f"{path}:{line}: {error.message}") from error
-    return jinja2.Template.from_code(env, code, {})
+class _Names(HTMLParser):
+    """The names of all elements and attributes: a value filled in there could write attributes of its own."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.names: list[str] = []
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.names += [tag, *(name for name, _ in attrs)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,105 +239,143 @@ class _Placeholder:
     def is_block(self) -> bool:
         return self.source.startswith("{%")
 
+    def error(self, path: Path, why: str) -> TemplateError:
+        return TemplateError(f"{path}:{self.line}: placeholder {self.source} {why}")
+
 
 @dataclass(frozen=True, slots=True)
 class _Masked:
-    """MJML in which numbered words stand for what Jinja will fill in; the lines are those of the source."""
+    """MJML in which numbered words stand for what Jinja will fill in; it has the lines of its source."""
 
     text: str
     placeholders: tuple[_Placeholder, ...]
-    #: finds a placeholder's word and, as group 1, its number
+    #: finds the word of a placeholder and, as group 1, its number
     pattern: re.Pattern[str]
 
     @classmethod
     def of(cls, source: str, word: str) -> Self:
-        """Mask a source that Jinja can read. ``word`` occurs nowhere else in it (it is made from a hash of the source)."""
-        text: list[str] = []
+        """Mask what Jinja can read; ``word`` stands nowhere in ``source``, for it is made from a hash of it."""
+        text = ""
         placeholders: list[_Placeholder] = []
         inside, start = "", 0
         for line, kind, value in _HTML.lex(source):
             if kind in ("block_begin", "variable_begin", "comment_begin"):
                 inside, start = value, line
             elif kind in ("block_end", "variable_end"):
-                text.append(f"{word}{len(placeholders)}z")
+                text += "\n" * (start - 1 - text.count("\n")) + f"{word}{len(placeholders)}z"
                 placeholders.append(_Placeholder(inside + value, start))
                 inside = ""
             elif kind == "comment_end":
-                text.append("\n" * inside.count("\n"))  # gone, but the lines below keep their numbers
                 inside = ""
             elif inside:
                 inside += value
-            elif kind == "data":  # not raw_begin and raw_end: restore() protects what they protected
-                text.append(value)
-        return cls("".join(text), tuple(placeholders), re.compile(rf"{word}(\d+)z"))
+            elif kind == "data":  # raw and endraw go: restore() protects what stood between them
+                text += "\n" * (line - 1 - text.count("\n")) + value
+        return cls(text, tuple(placeholders), re.compile(rf"{word}(\d+)z"))
 
-    def found_in(self, html: str) -> list[int]:
-        """The numbers of the placeholders in ``html``, in their order there."""
+    def numbers_in(self, html: str) -> list[int]:
+        """The numbers of the placeholders in ``html``, in the order in which they stand there."""
         return [int(found[1]) for found in self.pattern.finditer(html)]
 
     def restore(self, html: str) -> tuple[str, tuple[int, ...]]:
         """``html`` as a Jinja template, and the source line of each of its lines.
 
-        Each placeholder begins a new line, inside its own braces where it does not show, so that an error's line tells which one it is.
+        Every placeholder begins a new line, inside its braces where it does not show: so the line of an error tells
+        which placeholder it is.
         """
         out: list[str] = []
-        lines, line, end = [1], 1, 0
-
-        def add(piece: str) -> None:
-            out.append(piece)
-            lines.extend([line] * piece.count("\n"))
-
+        lines, end = [1], 0
         for found in self.pattern.finditer(html):
-            add(_literal(html[end : found.start()]))
             placeholder = self.placeholders[int(found[1])]
-            line, end = placeholder.line, found.end()
-            add(_DELIMITER.sub(lambda opening: opening[0] + "\n", placeholder.source, count=1))
-        add(_literal(html[end:]))
-        return "".join(out), tuple(lines)
+            text = _literal(html[end : found.start()])
+            braces = _DELIMITER.sub(lambda opening: opening[0] + "\n", placeholder.source, count=1)
+            lines += [lines[-1]] * text.count("\n")
+            lines += range(placeholder.line, placeholder.line + braces.count("\n"))
+            out += text, braces
+            end = found.end()
+        rest = _literal(html[end:])
+        lines += [lines[-1]] * rest.count("\n")
+        return "".join([*out, rest]), tuple(lines)
 
 
 def _literal(html: str) -> str:
-    # Braces that were written as entities or between raw and endraw come out of premailer as plain braces.
+    # Braces written as entities, or between raw and endraw, come out of premailer as plain braces.
     return _OPENING.sub(lambda braces: "{{ '" + braces[0] + "' }}", html)
 
 
-def _check_mjml_kept(path: Path, masked: _Masked, written: list[int]) -> None:
-    """Every placeholder must still stand between the same blocks; a value may stand there more than once (MJML repeats some for Outlook)."""
-    expected = list(range(len(masked.placeholders)))
-    blocks = {number for number in expected if masked.placeholders[number].is_block}
-    for number in expected:
-        placeholder = masked.placeholders[number]
-        if number not in written:
-            raise TemplateError(
-                f"{path}:{placeholder.line}: placeholder {placeholder.source} was dropped by MJML (this attribute must be literal)",
+def _check_kept(path: Path, masked: _Masked, numbers: list[int]) -> None:
+    """Blocks must stand once and in order, values between the same blocks as in the source.
+
+    A value may stand more than once: MJML repeats attributes for Outlook, and the title as the label of the body.
+    """
+    placeholders = masked.placeholders
+    for number, placeholder in enumerate(placeholders):
+        if number not in numbers:
+            raise placeholder.error(path, "was dropped by MJML (what stands here must be literal)")
+    blocks = [number for number in numbers if placeholders[number].is_block]
+    expected = [number for number, placeholder in enumerate(placeholders) if placeholder.is_block]
+    for due, written in zip([*expected, None], blocks, strict=False):
+        if due != written:
+            raise placeholders[written].error(
+                path, "was moved or repeated by MJML (blocks belong in text, not in mj-head)"
             )
-        if written.count(number) > 1 and placeholder.is_block:
-            raise TemplateError(f"{path}:{placeholder.line}: {placeholder.source} was repeated by MJML (blocks belong in text, not in attributes)")
-    kept = _between_blocks(written, blocks)
-    for segment, number in _between_blocks(expected, blocks):
-        if (segment, number) not in kept:
-            placeholder = masked.placeholders[number]
-            raise TemplateError(f"{path}:{placeholder.line}: {placeholder.source} was moved by MJML (no blocks around elements of mj-head)")
+    found = set(_with_blocks_before(placeholders, numbers))
+    for number, before in _with_blocks_before(placeholders, range(len(placeholders))):
+        if (number, before) not in found:
+            raise placeholders[number].error(path, "was moved by MJML out of its block")
 
 
-def _between_blocks(numbers: list[int], blocks: set[int]) -> list[tuple[tuple[int, ...], int]]:
-    """Each placeholder with the block tags that stand before it."""
-    before: tuple[int, ...] = ()
-    placed = []
+def _with_blocks_before(placeholders: tuple[_Placeholder, ...], numbers: Iterable[int]) -> Iterator[tuple[int, int]]:
+    before = 0
     for number in numbers:
-        placed.append((before, number))
-        if number in blocks:
-            before = (*before, number)
-    return placed
+        yield number, before
+        before += placeholders[number].is_block
 
 
 def mjml_to_html(path: Path, masked: _Masked) -> str:
-    """HTML without web fonts, ready for premailer. Raises TemplateError, with the line where MJML tells a position."""
+    """HTML without web fonts. Raises TemplateError, with the line where MJML tells a position."""
     try:
         html: str = mjml2html(masked.text, fonts={})
     except (KeyboardInterrupt, SystemExit):
         raise
-    except BaseException as error:  # a panic of the Rust library is a BaseException and would end the process
-        raise TemplateError(f"{path}{_mjml_line(masked, str(error))}: MJML: {error}") from error
-    # premailer compares the doctype with its case and would drop MJML's, which puts browsers in quirks mode.
-    return html.replace("<!doctype html>", "<!DOCTYPE html>", 1)
+    except BaseException as error:  # a panic of the Rust library is a BaseException: it must not end the process
+        raise TemplateError(f"{path}{_mjml_line(masked.text, str(error))}: MJML: {error}") from error
+    return html
+
+
+def _mjml_line(text: str, message: str) -> str:
+    found = _MJML_POSITION.search(message)
+    return f":{_line(text.encode()[: int(found[1])])}" if found else ""
+
+
+def _line(text_before: bytes) -> int:
+    return text_before.count(b"\n") + 1
+
+
+def inline_css(path: Path, html: str, css: str) -> str:
+    """``html`` with the rules of ``css`` in style attributes; its style elements stay as they are, byte for byte.
+
+    At-rules are refused: they cannot be inlined, and cssutils would fetch an ``@import`` even without network leave.
+    Raises TemplateError.
+    """
+    if "@" in css:
+        line = _line(css[: css.index("@")].encode())
+        raise TemplateError(f"{path}:{line}: at-rules belong in mj-style of {_BODY}")
+    # premailer tells doctypes by their case and drops the one MJML writes, which puts browsers in quirks mode
+    html = html.replace("<!doctype html>", "<!DOCTYPE html>", 1).replace("<style", '<style data-premailer="ignore"')
+    premailer = Premailer(
+        html,
+        css_text=css,
+        allow_network=False,
+        disable_leftover_css=True,
+        strip_important=False,
+        disable_validation=True,
+        align_floating_images=False,
+        disable_basic_attributes=["width", "height", "align", "valign", "bgcolor"],
+        cssutils_logging_level=logging.CRITICAL,
+    )
+    try:
+        inlined: str = premailer.transform(pretty_print=False)
+    except Exception as error:  # whatever cssutils, cssselect and lxml think of the file: none has a common base
+        raise TemplateError(f"{path}: premailer: {error}") from error
+    return inlined.replace(' data-premailer="ignore"', "")

@@ -17,9 +17,8 @@ from digestmail.text.clean import clean_line
 
 CONNECT_TIMEOUT = 10.0  # seconds
 READ_TIMEOUT = 30.0  # seconds between two pieces of an answer
-DEADLINE = (
-    60.0  # seconds for one try from the request to the last byte: a server that drips never trips the read timeout
-)
+# Seconds for one try, looked at after each piece of the body: a server that drips never trips the read timeout.
+DEADLINE = 60.0
 TRIES = 3
 REDIRECTS = 3
 LONGEST_WAIT = 60.0  # seconds; who asks for more is asked again by the next run

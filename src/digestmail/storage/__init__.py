@@ -1,1 +1,4 @@
-"""The store: corpus, subscribers, deliveries and the ledger in one database. SQLAlchemy Core; each method is one transaction."""
+"""The store:
+
+Corpus, subscribers, deliveries and the ledger in one database. SQLAlchemy Core; each method is one transaction.
+"""

@@ -23,7 +23,10 @@ class Corpus:
         self._database = database
 
     def add(self, papers: Sequence[Paper], now: datetime) -> int:
-        """Store papers and return how many works are new. A work already known gains what it lacked and its newest counts."""
+        """Store papers and return how many works are new.
+
+        A work already known gains what it lacked and its newest counts.
+        """
         with self._database.write() as connection:
             known = _known(connection, (identity for paper in papers for identity in identities(paper)))
             return sum(_add_one(connection, replace(paper, first_seen=now), known) for paper in papers)
@@ -79,15 +82,14 @@ def _holds_live(connection: Connection) -> bool:
 
 
 def _known(connection: Connection, wanted: Iterable[str]) -> dict[str, tuple[int, Paper]]:
-    """identity → (row id, paper) of the works already stored."""
+    """identity → (row id, paper) of the works that have one of the wanted identities, under all their identities."""
     distinct = list(dict.fromkeys(wanted))
+    table = tables.paper_identity
     known: dict[str, tuple[int, Paper]] = {}
     for start in range(0, len(distinct), CHUNK):
-        rows = connection.execute(
-            select(tables.paper_identity.c.identity, tables.paper)
-            .join(tables.paper)
-            .where(tables.paper_identity.c.identity.in_(distinct[start : start + CHUNK]))
-        ).mappings()
+        works = select(table.c.paper_id).where(table.c.identity.in_(distinct[start : start + CHUNK]))
+        query = select(table.c.identity, tables.paper).join(tables.paper).where(table.c.paper_id.in_(works))
+        rows = connection.execute(query).mappings()
         known.update({row["identity"]: (row["id"], paper_of(row)) for row in rows})
     return known
 

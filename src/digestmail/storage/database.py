@@ -16,15 +16,16 @@ from digestmail.errors import StoreError
 from digestmail.storage.tables import SCHEMA_VERSION
 
 _BUSY_TIMEOUT_MS = 30_000
-# WAL loses nothing and blocks no reader, but before 3.51.3 two connections that write and checkpoint at once can corrupt the file
+# WAL loses nothing and blocks no reader, but before 3.51.3 two connections that write and checkpoint at once can
+# corrupt the file
 _WAL_IS_SAFE = (3, 51, 3)
 
 
 class Database:
     """An open database whose tables are up to date.
 
-    ``write`` transactions take the lock when they begin (BEGIN IMMEDIATE on SQLite): a transaction that reads first and writes later fails at
-    once when another has written in between, and no time-out helps it.
+    ``write`` transactions take the lock when they begin (BEGIN IMMEDIATE on SQLite): a transaction that reads first and
+    writes later fails at once when another has written in between, and no time-out helps it.
     """
 
     def __init__(self, url: str) -> None:

@@ -38,9 +38,11 @@ from digestmail.storage.corpus import CHUNK, paper_of
 from digestmail.storage.database import Database
 from digestmail.storage.subscribers import subscriber_of
 
-#: a claim that is not settled by then was left by a process that died; longer than all time-outs of one message together
+#: a claim that is not settled by then was left by a process that died; longer than all time-outs of one message
+#: together
 LEASE = timedelta(minutes=30)
-#: deliveries refused for good are tried again by the next run, in case the operator has mended the cause; then they rest
+#: deliveries refused for good are tried again by the next run, in case the operator has mended the cause; then they
+#: rest
 MAX_ATTEMPTS = 5
 
 _delivery, _ledger, _subscriber, _paper = tables.delivery, tables.ledger, tables.subscriber, tables.paper
@@ -77,8 +79,9 @@ class Deliveries:
     def plan(self, issues: Iterable[Issue], *, send_empty: bool) -> list[Issue]:
         """Write deliveries and their ledger rows in one transaction; return the issues as planned.
 
-        A slot that is taken is left alone, a paper that the ledger already holds for the subscriber is dropped: whoever planned first has won.
-        An issue without papers is kept as ``empty``, or planned too when ``send_empty`` is set; an empty slot can be planned anew.
+        A slot that is taken is left alone, a paper that the ledger already holds for the subscriber is dropped: whoever
+        planned first has won. An issue without papers is kept as ``empty``, or planned too when ``send_empty`` is set;
+        an empty slot can be planned anew.
         """
         with self._database.write() as connection:
             planned = [_plan_one(connection, issue, send_empty=send_empty) for issue in issues]
@@ -126,7 +129,10 @@ class Deliveries:
         note: str,
         next_at: datetime | None = None,
     ) -> bool:
-        """Record what became of a claimed delivery. False when another process has claimed it since: then nothing is changed."""
+        """Record what became of a claimed delivery.
+
+        False when another process has claimed it since: then nothing is changed.
+        """
         with self._database.write() as connection:
             return _settle(connection, delivery, status, now, note=note, next_at=next_at)
 

@@ -26,7 +26,10 @@ class Store:
 
     @contextmanager
     def rehearsal(self) -> Iterator[None]:
-        """What is written in this block is seen in this block only: preview and dry run walk the real way and leave no trace."""
+        """What is written in this block is seen in this block only:
+
+        Preview and dry run walk the real way and leave no trace.
+        """
         with self._database.rehearsal():
             yield
 

@@ -35,7 +35,10 @@ class Subscribers:
             return [subscriber_of(row) for row in connection.execute(query).mappings()]
 
     def put(self, subscribers: Iterable[Subscriber]) -> None:
-        """Insert or replace by address. A known address keeps its ``uid``, which the ledger hangs on, and ``created_at``."""
+        """Insert or replace by address.
+
+        A known address keeps its ``uid``, which the ledger hangs on, and ``created_at``.
+        """
         table = tables.subscriber
         with self._database.write() as connection:
             for subscriber in subscribers:

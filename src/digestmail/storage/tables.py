@@ -1,6 +1,7 @@
 """The tables. ``migrations/`` builds them; a test keeps the two equal."""
 
 from datetime import UTC, datetime
+
 from sqlalchemy import (
     JSON,
     Boolean,

@@ -3,8 +3,8 @@
 import re
 import unicodedata
 
-# Controls that are not white space, soft hyphen, zero-width characters, bidirectional overrides, byte order mark and lone surrogates:
-# they break headers and databases, hide words from matching or turn the line around.
+# Controls that are not white space, soft hyphen, zero-width characters, bidirectional overrides, byte order mark and
+# lone surrogates: they break headers and databases, hide words from matching or turn the line around.
 _UNWANTED = re.compile(
     "[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff\ud800-\udfff]",
 )

@@ -1,8 +1,9 @@
 """Which work is it: arXiv ids, DOIs and title keys. Pure.
 
-One work has one key, in this order: arXiv id without version (also when it stands in a URL or a 10.48550/arXiv DOI), DOI in lower case,
-normalised title. In 80,017 real papers only seven groups share a normalised title under different ids, and 99.67 % of the papers that two
-sources announce under one id have equal normalised titles: the title is a good last resort and never overrides an id.
+One work has one key, in this order: arXiv id without version (also when it stands in a URL or a 10.48550/arXiv DOI),
+DOI in lower case, normalised title. In 80,017 real papers only seven groups share a normalised title under different
+ids, and 99.67 % of the papers that two sources announce under one id have equal normalised titles: the title is a good
+last resort and never overrides an id.
 """
 
 import hashlib
@@ -18,13 +19,17 @@ _ARXIV = re.compile(
     re.IGNORECASE,
 )
 _DOI = re.compile(r"\b(10\.\d{4,9}/[^\s\"<>]+)", re.IGNORECASE)
+# kinds of keys, the best has the lowest rank; a source may have a kind of its own
+_RANKS = {"arxiv": 0, "doi": 1, "title": 3}
+_OTHER_RANK = 2
 _NOT_WORD = re.compile(r"[\W_]+")
 
 
 def arxiv_id(text: str) -> str | None:
     """The versionless arXiv id that ``text`` is or holds: bare, ``arXiv:…``, a URL or an arXiv DOI.
 
-    Old-style ids keep their archive and lose their subject class (``math.GT/0309136`` is ``math/0309136``), as arXiv itself writes them.
+    Old-style ids keep their archive and lose their subject class (``math.GT/0309136`` is ``math/0309136``), as arXiv
+    itself writes them.
 
     >>> arxiv_id("https://arxiv.org/abs/quant-ph/0201082v1")
     'quant-ph/0201082'
@@ -42,10 +47,12 @@ def doi(text: str) -> str | None:
 
 
 def title_key(title: str) -> str:
-    """``title:`` and 16 hex digits that are the same whatever the case, accents, spaces and punctuation of the title."""
+    """``title:`` and 16 hex digits, the same whatever the case, accents, spaces and punctuation of the title."""
     letters = unicodedata.normalize("NFKD", title.casefold())
     letters = "".join(character for character in letters if not unicodedata.combining(character))
-    return "title:" + hashlib.sha256(_NOT_WORD.sub("", letters).encode("utf-8", "replace")).hexdigest()[:16]
+    # a title of nothing but signs is told from others by the signs
+    letters = _NOT_WORD.sub("", letters) or title
+    return "title:" + hashlib.sha256(letters.encode("utf-8", "replace")).hexdigest()[:16]
 
 
 def paper_key(*, title: str, arxiv: str | None = None, doi_text: str | None = None) -> str:
@@ -90,6 +97,10 @@ def merge(old: Paper, new: Paper) -> Paper:
     facts["upvotes"] = old.upvotes if new.upvotes is None else new.upvotes
     facts["comments"] = old.comments if new.comments is None else new.comments
     facts["sample"] = old.sample and new.sample
-    if old.key.startswith("title:") and not new.key.startswith("title:"):
+    if _rank(new.key) < _rank(old.key):
         facts["key"], facts["url"] = new.key, new.url or old.url
     return replace(old, **facts)
+
+
+def _rank(key: str) -> int:
+    return _RANKS.get(key.partition(":")[0], _OTHER_RANK)

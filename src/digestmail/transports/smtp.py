@@ -234,5 +234,7 @@ def _reason(error: OSError | UnicodeError) -> str:
             return "timed out"
         case UnicodeError():
             return "not a host name"
-    words = error.strerror or str(error)
-    return shorten(clean_line(words[:1].lower() + words[1:]), _LONGEST_REPLY)
+    words = clean_line(error.strerror or str(error))
+    if words[1:2].islower():  # "Connection refused", but not "STARTTLS extension …"
+        words = words[0].lower() + words[1:]
+    return shorten(words, _LONGEST_REPLY)

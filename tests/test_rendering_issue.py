@@ -1,0 +1,477 @@
+"""Issues in words: everything is there, nothing of a paper or a reader can act, and both parts say the same."""
+
+import html as entities
+import json
+import os
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from builders import THE_LIST, issue, paper, papers, subscriber
+from digestmail.errors import TemplateError
+from digestmail.model import Cadence, Field, Issue, Match, Paper, RankedPaper, Receipt, Rendered
+from digestmail.rendering.compile import Templates
+from digestmail.rendering.issue import Card, issue_context, render_issue
+from digestmail.text.clean import clean_line
+
+ROOT = Path(__file__).parents[1]
+GOLDEN = Path(__file__).parent / "golden"
+TEMPLATE = Templates(ROOT / "templates").load("issue")
+UNSUBSCRIBE = "mailto:papers@example.org?subject=unsubscribe"
+VOID = {"meta", "br", "hr", "img", "link", "input", "col"}
+
+
+class Page(HTMLParser):
+    """What a reader sees, and whether every element that opens also closes."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.hrefs: list[str] = []
+        self.attributes: set[str] = set()
+        self.words: list[str] = []
+        self._open: list[str] = []
+        self.feed(html)
+        self.close()
+        assert self._open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes |= {name for name, _ in attrs}
+        self.hrefs += [value or "" for name, value in attrs if name == "href"]
+        if tag not in VOID:
+            self._open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self._open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if "style" not in self._open:
+            self.words.append(data)
+
+    @property
+    def text(self) -> str:
+        return " ".join("".join(self.words).split())
+
+
+def render(number: Issue) -> Rendered:
+    return render_issue(number, TEMPLATE, unsubscribe_url=UNSUBSCRIBE)
+
+
+def flat(text: str) -> str:
+    """Text without its line breaks."""
+    return " ".join(text.split())
+
+
+def card(one: Paper, *matches: Match) -> Card:
+    ranked = RankedPaper(one, sum(match.points for match in matches), matches)
+    number = replace(issue([]), papers=(ranked,))
+    cards = issue_context(number, unsubscribe_url=UNSUBSCRIBE)["cards"]
+    assert isinstance(cards, tuple)
+    assert isinstance(cards[0], Card)
+    return cards[0]
+
+
+def links(one: Paper) -> dict[str, str]:
+    return {link.label: link.url for link in card(one).links}
+
+
+# hostile and unusual text
+
+TRICKY = [
+    "<script>alert(1)</script>",
+    "{{7*7}}",
+    "{% raw %}{% endif %}{# #}",
+    "</mj-text></mj-column><mj-raw>",
+    "--><![endif]--><style>*{}</style>",
+    "\"quotes' & <O'Neil & Co> &amp; &lt;b&gt;",
+    "דרך חדשה לתרגום",
+    "🦙 emoji 👩🏽‍💻 and ZWJ",
+    "The $\\mathcal{O}(n^{3/2})$ bound_{x} \\textbf{now}",
+    "Long " + "word " * 59,
+    "x" * 300,
+    "dm00000000n0z",
+]
+
+
+@pytest.mark.parametrize("words", TRICKY)
+def test_text_of_a_paper_is_inert_in_html_and_intact_in_text(words: str) -> None:
+    usual = Page(render(issue([paper("T", abstract="A", authors=("N",), key="k")])).html)
+    out = render(issue([paper(words, abstract=words, authors=(words,), key="k")]))
+    page = Page(out.html)
+    assert page.tags == usual.tags
+    assert page.attributes == usual.attributes
+    assert page.text.count(flat(words)) >= 3
+    assert entities.escape(flat(words), quote=False) in out.html.replace("&#34;", '"').replace("&#39;", "'")
+    assert "".join(words.split()) in "".join(out.text.split())
+
+
+@pytest.mark.parametrize("words", TRICKY)
+def test_text_of_a_reader_is_inert_in_html(words: str) -> None:
+    reader = subscriber(email=words, keywords=[])
+    out = render(issue([paper()], reader))
+    assert Page(out.html).tags == Page(render(issue([paper()], subscriber(keywords=[]))).html).tags
+    assert flat(words) in Page(out.html).text
+
+
+@given(
+    title=st.text(max_size=120),
+    abstract=st.text(max_size=300),
+    author=st.text(max_size=40),
+    organization=st.text(max_size=40),
+    url=st.text(max_size=60),
+    doi=st.text(max_size=30),
+)
+def test_any_paper_renders_with_balanced_html_and_its_title(
+    title: str, abstract: str, author: str, organization: str, url: str, doi: str
+) -> None:
+    one = paper(title, key="k", abstract=abstract, authors=(author,), organization=organization, url=url, doi=doi)
+    out = render(issue([one, replace(one, key="arxiv:" + url, authors=())]))
+    page = Page(out.html)
+    assert clean_line(title) in page.text
+    assert "\n" not in out.subject
+    assert out.html.encode()
+    assert all(href.startswith(("https://", "http://", "mailto:papers@")) for href in page.hrefs)
+    assert page.tags.count("h2") == 2
+
+
+@given(st.lists(st.text("ab <>&漢字'é-.", max_size=150), min_size=1, max_size=4))
+def test_lines_of_the_text_part_have_72_columns_unless_they_hold_a_url(titles: list[str]) -> None:
+    text = render(issue([paper(title, key=f"k{at}", abstract=title) for at, title in enumerate(titles)])).text
+    for line in text.split("\n"):
+        width = sum(2 if one in "漢字" else 1 for one in line)
+        assert width <= 72 or re.search(r"https?://|mailto:", line)
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["javascript:alert(1)", "data:text/html,x", "//example.org", "http://", "http://[x", "ftp://example.org", " "],
+)
+def test_only_web_addresses_become_links(address: str) -> None:
+    assert links(paper(url=address, code_url=address, project_url=address)) == {}
+
+
+def test_an_address_cannot_leave_its_attribute() -> None:
+    out = render(issue([paper(url='https://example.org/"><b onclick="x">')]))
+    assert "onclick" not in Page(out.html).attributes
+    assert "https://example.org/%22%3E%3Cb%20onclick=%22x%22%3E" in Page(out.html).hrefs
+
+
+# links
+
+
+def test_an_arxiv_paper_links_to_arxiv_and_to_where_its_votes_are() -> None:
+    assert links(paper(key="arxiv:2606.26740", upvotes=3)) == {
+        "arXiv": "https://arxiv.org/abs/2606.26740",
+        "PDF": "https://arxiv.org/pdf/2606.26740",
+        "Hugging Face": "https://huggingface.co/papers/2606.26740",
+    }
+    assert list(links(paper(key="arxiv:math/0309136"))) == ["arXiv", "PDF"]
+
+
+def test_a_doi_leads_to_its_resolver_with_reserved_characters_encoded() -> None:
+    assert links(paper(key="doi:x", doi="10.1002/(a)1:2<3>#4")) == {"DOI": "https://doi.org/10.1002/(a)1:2%3C3%3E%234"}
+
+
+def test_a_search_address_says_that_it_searches() -> None:
+    search = "https://arxiv.org/search/?query=a+b&searchtype=title"
+    assert links(paper(url=search)) == {"Find on arXiv": search}
+    assert links(paper(url="https://example.org/paper")) == {"Read": "https://example.org/paper"}
+
+
+def test_code_and_project_are_linked_but_not_the_paper_as_its_own_project() -> None:
+    one = paper(key="arxiv:2606.1", code_url="https://example.org/c", project_url="https://example.org/p")
+    assert list(links(one)) == ["arXiv", "PDF", "Code", "Project"]
+    own = paper(key="arxiv:2606.26740", project_url="https://arxiv.org/abs/2606.26740v2")
+    assert list(links(own)) == ["arXiv", "PDF"]
+
+
+def test_a_title_leads_to_the_paper_never_to_its_code() -> None:
+    assert card(paper(key="arxiv:2606.26740")).url == "https://arxiv.org/abs/2606.26740"
+    assert card(paper(code_url="https://example.org/c")).url == ""
+
+
+# bylines and reasons
+
+
+@pytest.mark.parametrize(
+    ("one", "byline"),
+    [
+        (paper(authors=("A", "B", "C")), "A, B, C"),
+        (paper(authors=("A", "B", "C", "D", "E")), "A, B, C and 2 more"),
+        (paper(authors=("A",), author_count=9, organization="O"), "A and 8 more"),
+        (paper(organization="O", author_count=9), "O"),
+        (paper(author_count=9), "9 authors"),
+        (paper(author_count=1), "1 author"),
+        (paper(), ""),
+    ],
+)
+def test_a_byline_names_three_authors_else_the_organisation_else_a_number(one: Paper, byline: str) -> None:
+    assert card(one).byline == byline
+
+
+def test_facts_leave_out_what_is_not_known() -> None:
+    assert card(paper()).facts == ()
+    one = paper(authors=("A",), published=date(2026, 6, 5), listed=date(2026, 6, 9), upvotes=1, comments=0)
+    assert card(one).facts == ("A", "5 Jun 2026", "1 upvote")
+
+
+def test_reasons_name_the_words_the_places_and_the_share() -> None:
+    matches = (
+        Match("video", Field.TITLE, "Videos", 1, 4.0),
+        Match("tri dao", Field.AUTHOR, "Tri Dao", 1, 3.0),
+        Match("video", Field.ABSTRACT, "video", 3, 2.0),
+        Match("cs.LG", Field.CATEGORY, "cs.LG", 1, 1.0),
+    )
+    reasons = card(paper(), *matches).why
+    assert [(one.keyword, one.words, one.where, one.share) for one in reasons] == [
+        ("video", "Videos", "in the title, in the abstract ×3", "60%"),
+        ("tri dao", "Tri Dao", "among the authors", "30%"),
+        ("cs.LG", "cs.LG", "among the categories", "10%"),
+    ]
+
+
+def test_a_single_reason_needs_no_share() -> None:
+    assert [one.share for one in card(paper(), Match("video", Field.TITLE, "video", 1, 4.0)).why] == [""]
+
+
+def test_matched_words_are_bold_in_both_parts() -> None:
+    ranked = RankedPaper(
+        paper(abstract="On <big> models."), 1.0, (Match("big", Field.ABSTRACT, "big", 1, 1.0, ((4, 7),)),)
+    )
+    out = render(replace(issue([]), papers=(ranked,)))
+    assert re.search(r"On &lt;<b [^>]*>big</b>&gt; models\.", out.html)
+    assert re.search(r"Why: <b [^>]*>big</b> in the abstract", out.html)
+    assert "Why: *big* in the abstract" in out.text
+
+
+@pytest.mark.parametrize("spans", [((4, 99),), ((-3, 2),), ((5, 5),), ((3, 6), (4, 7)), ()])
+def test_spans_that_do_not_fit_lose_no_text(spans: tuple[tuple[int, int], ...]) -> None:
+    shown = card(paper(abstract="On big models."), Match("big", Field.ABSTRACT, "big", 1, 1.0, spans))
+    assert shown.abstract == "On big models."
+
+
+def test_long_abstracts_are_cut_at_a_word() -> None:
+    shown = card(paper(abstract="word " * 400)).abstract
+    assert len(shown) <= 600
+    assert shown.endswith("word…")
+
+
+# the issue as a whole
+
+
+def test_the_subject_names_the_first_paper_and_counts_the_others() -> None:
+    assert render(issue(papers(1))).subject == "Quantization number 0"
+    assert render(issue(papers(2))).subject == "Quantization number 0 + 1 more paper"
+    assert render(issue(papers(10))).subject == "Quantization number 0 + 9 more papers"
+    long = render(issue([paper("word " * 60), paper()])).subject
+    assert long.endswith("word… + 1 more paper")
+    assert len(long) < 95
+
+
+def test_an_inbox_shows_the_second_and_third_title_first() -> None:
+    page = Page(render(issue(papers(5))).html)
+    after_title = page.text.removeprefix("Daily Papers, Tuesday 30 June 2026")
+    assert after_title.strip().startswith("Quantization number 1 · Quantization number 2")
+
+
+def test_an_empty_issue_says_so_in_every_part() -> None:
+    out = render(issue([]))
+    assert out.subject == "No new papers for you today"
+    assert "No new papers for you today." in Page(out.html).text
+    assert "No new papers for you today." in out.text
+    assert "h2" not in Page(out.html).tags
+
+
+def test_sample_papers_are_called_samples_in_both_parts_and_live_ones_are_not() -> None:
+    sample = render(issue([paper(sample=True)]))
+    live = render(issue([paper()]))
+    for text in (Page(sample.html).text, sample.text):
+        assert "Sample papers" in text
+        assert "No live source answered" in text
+    assert "Sample" not in Page(live.html).text + live.text
+
+
+def test_a_reader_without_keywords_gets_the_papers_by_upvotes() -> None:
+    out = render(issue(papers(3), subscriber(keywords=[])))
+    for text in (Page(out.html).text.replace("’", "'"), flat(out.text)):
+        assert text.count("day's papers by upvotes") == 2
+        assert "your keywords" not in text
+        assert "matched" not in text
+
+
+def test_the_footer_tells_why_it_came_and_what_was_weighed() -> None:
+    reader = subscriber(
+        keywords=['"mixture of experts"^3', "author:Tri Dao", "-survey"], cadence=Cadence.parse("weekly:wed")
+    )
+    number = replace(issue([paper()], reader), receipt=Receipt(1214, 19, 2, 10))
+    out = render(number)
+    for text in (Page(out.html).text, flat(out.text)):
+        assert (
+            "1,214 new papers, 19 matched, 10 here, 9 carried to next time; 2 kept out by your negative keywords."
+            in text
+        )
+        assert (
+            "reader@example.org is subscribed to Daily Papers, every Wednesday, with these keywords: "
+            '"mixture of experts", author:Tri Dao, -survey.' in text
+        )
+
+
+def test_many_keywords_are_told_in_short() -> None:
+    words = issue_context(issue([], subscriber(keywords=list("abcdefghi"))), unsubscribe_url="")["keywords"]
+    assert words == "a, b, c, d, e, f and 3 more"
+
+
+def test_unsubscribing_is_offered_at_the_top_and_at_the_bottom_of_both_parts() -> None:
+    out = render(issue(papers(2)))
+    hrefs = Page(out.html).hrefs
+    assert hrefs[0] == hrefs[-1] == UNSUBSCRIBE
+    lines = out.text.split("\n")
+    assert lines.index(UNSUBSCRIBE) < 6
+    assert lines[-2:] == [UNSUBSCRIBE, ""]
+    assert "-- " in lines
+
+
+def test_both_parts_carry_the_same_information() -> None:
+    one = paper(
+        "A title",
+        key="arxiv:2606.1",
+        abstract="An abstract.",
+        authors=("A. Author",),
+        published=date(2026, 6, 25),
+        upvotes=7,
+        comments=2,
+        code_url="https://example.org/c",
+    )
+    out = render(issue([one]))
+    page = Page(out.html)
+    for words in ("A title", "An abstract.", "A. Author · 25 Jun 2026 · 7 upvotes · 2 comments", "in the title"):
+        assert words in page.text
+        assert words in out.text
+    assert all(f"{href}\n" in out.text for href in page.hrefs)
+
+
+def test_the_html_loads_nothing_from_anywhere() -> None:
+    html = render(issue(papers(10))).html
+    page = Page(html)
+    assert not {"img", "link", "script", "iframe", "object", "video"} & set(page.tags)
+    assert not {"src", "srcset", "background"} & page.attributes
+    assert not re.search(r"@import|@font-face|url\(", html)
+    assert "{{" not in html
+    assert "data-premailer" not in html
+
+
+def test_the_html_is_ready_for_readers_of_every_kind() -> None:
+    html = render(issue(papers(3))).html
+    page = Page(html)
+    assert html.startswith("<!DOCTYPE html>")
+    assert page.tags.count("h1") == 1
+    assert page.tags.count("h2") == 3
+    assert '<html lang="en"' in html
+    assert html.count('<h2 dir="auto"') == 3
+    assert 'name="color-scheme" content="light dark"' in html
+    assert "prefers-color-scheme: dark" in html
+    assert min(int(size) for size in re.findall(r"font-size: ?(\d+)px", html) if size != "0") >= 13
+
+
+def luminance(colour: str) -> float:
+    """Relative luminance (WCAG 2.2)."""
+    parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def contrast(one: str, other: str) -> float:
+    light, dark = sorted((luminance(one), luminance(other)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+def test_text_stands_out_from_its_ground_in_light_and_dark() -> None:
+    light = re.findall(r"[{;]\s*color: (#\w{6})", (ROOT / "templates/issue/inline.css").read_text("utf-8"))
+    dark = re.findall(r"[{;]\s*color: (#\w{6}) !important", (ROOT / "templates/issue/body.mjml").read_text("utf-8"))
+    assert light
+    assert dark
+    assert min(contrast(colour, "#eef1f4") for colour in light) >= 4.5
+    assert min(min(contrast(colour, ground) for ground in ("#191f26", "#101418")) for colour in dark) >= 4.5
+
+
+def test_the_same_issue_gives_the_same_words() -> None:
+    assert render(issue(papers(5))) == render(issue(papers(5)))
+
+
+def test_a_template_that_asks_for_too_much_is_told_where(tmp_path: Path) -> None:
+    folder = tmp_path / "issue"
+    folder.mkdir()
+    for file in ("subject.txt", "inline.css", "body.txt", "body.mjml"):
+        text = (ROOT / "templates" / "issue" / file).read_text("utf-8")
+        (folder / file).write_text(text.replace("{{ card.number }}", "{{ card.nubmer }}"), "utf-8")
+    at = next(n for n, line in enumerate((folder / "body.mjml").read_text("utf-8").split("\n"), 1) if "nubmer" in line)
+    with pytest.raises(TemplateError, match=rf"^{re.escape(str(folder))}/body\.mjml:{at}: .*nubmer"):
+        render_issue(issue(papers(1)), Templates(tmp_path).load("issue"), unsubscribe_url=UNSUBSCRIBE)
+
+
+def golden_issue() -> Issue:
+    shown = (
+        RankedPaper(
+            paper(
+                "Video Models that Reason about <Time>",
+                key="arxiv:2606.00001",
+                abstract="We teach video models to reason & to wait. Our models answer in $O(n)$ steps.",
+                authors=("Ada Example", "Bo Sample", "Cy Pattern", "Di Model"),
+                published=date(2026, 6, 25),
+                upvotes=57,
+                comments=2,
+                code_url="https://example.org/code?a=1&b=2",
+            ),
+            10.0,
+            (
+                Match("video", Field.TITLE, "Video", 1, 6.0, ((0, 5),)),
+                Match("reason", Field.TITLE, "Reason", 1, 3.0, ((18, 24),)),
+                Match("video", Field.ABSTRACT, "video", 1, 1.0, ((9, 14),)),
+            ),
+        ),
+        RankedPaper(
+            paper("דרך חדשה", doi="10.1101/2026.06.01", author_count=9, listed=date(2026, 6, 30)),
+            3.0,
+            (Match("cs.LG", Field.CATEGORY, "cs.LG", 1, 3.0),),
+        ),
+    )
+    reader = subscriber(keywords=["video^2", "reason", "cat:cs.LG", "-survey"])
+    return replace(issue([], reader), mailing_list=THE_LIST, papers=shown, receipt=Receipt(214, 19, 2, 2))
+
+
+@pytest.mark.parametrize("kind", ["html", "txt"])
+def test_an_issue_reads_as_it_did(kind: str) -> None:
+    out = render(golden_issue())
+    words = out.html if kind == "html" else f"Subject: {out.subject}\n\n{out.text}"
+    path = GOLDEN / f"issue.{kind}"
+    if os.environ.get("DIGESTMAIL_UPDATE_GOLDEN"):
+        path.write_text(words, encoding="utf-8")
+    assert words == path.read_text(encoding="utf-8")
+
+
+def test_a_real_issue_of_ten_papers_stays_far_below_the_size_where_mail_is_clipped(
+    shared_data: Callable[[str], Path],
+) -> None:
+    entries = json.loads(shared_data("hf_daily_papers/2026-06-30.json").read_text("utf-8"))
+    found = [
+        paper(
+            entry["paper"]["title"],
+            key=f"arxiv:{entry['paper']['id']}",
+            abstract=entry["paper"]["summary"],
+            authors=tuple(author["name"] for author in entry["paper"]["authors"]),
+            upvotes=entry["paper"]["upvotes"],
+        )
+        for entry in entries[:10]
+    ]
+    out = render(issue(found))
+    page = Page(out.html)
+    assert len(out.html.encode()) < 50_000
+    assert all(clean_line(one.title) in page.text for one in found)

@@ -1,0 +1,196 @@
+"""Deliveries and the ledger."""
+
+import sqlite3
+import threading
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from builders import NOON, issue, paper, papers, subscriber
+from digestmail.model import DeliveryStatus, Issue, Receipt, SubscriberStatus
+from digestmail.storage.deliveries import LEASE, MAX_ATTEMPTS
+from digestmail.storage.store import Store
+
+TODAY, TOMORROW = NOON.date(), NOON.date() + timedelta(days=1)
+
+
+@pytest.fixture
+def full(store: Store) -> Store:
+    """A store with one reader and five papers."""
+    store.subscribers.put([subscriber()])
+    store.corpus.add(papers(5), NOON)
+    return store
+
+
+def plan(store: Store, *issues: Issue, send_empty: bool = False) -> list[Issue]:
+    return store.deliveries.plan(issues, send_empty=send_empty)
+
+
+def shown(planned: Issue) -> list[str]:
+    return [ranked.paper.key for ranked in planned.papers]
+
+
+def test_a_plan_comes_back_as_it_was_made(full: Store) -> None:
+    [planned] = plan(full, issue(papers(3)))
+    [delivery] = full.deliveries.find()
+    assert delivery.status is DeliveryStatus.PLANNED
+    assert [(one.paper.key, one.score, one.matches) for one in delivery.papers] == [
+        (one.paper.key, one.score, one.matches) for one in planned.papers
+    ]
+    assert (delivery.slot, delivery.receipt, delivery.planned_at) == (TODAY, planned.receipt, NOON)
+    assert delivery.subscriber == subscriber()
+
+
+def test_a_slot_is_planned_once(full: Store) -> None:
+    assert plan(full, issue(papers(2)))
+    assert plan(full, issue(papers(3)[2:])) == []
+    assert len(full.deliveries.find()) == 1
+
+
+def test_a_subscriber_is_never_promised_a_paper_twice(full: Store) -> None:
+    plan(full, issue(papers(2)))
+    [second] = plan(full, issue(papers(3), slot=TOMORROW))
+    assert shown(second) == ["arxiv:2606.00002"]
+    assert (second.receipt.shown, second.receipt.matched) == (1, 1)
+
+
+def test_the_database_itself_refuses_a_repeat(full: Store, tmp_path: Path) -> None:
+    plan(full, issue(papers(1)))
+    connection = sqlite3.connect(tmp_path / "digestmail.db")
+    with pytest.raises(sqlite3.IntegrityError):
+        connection.execute("INSERT INTO ledger SELECT subscriber_id, paper_id, delivery_id FROM ledger")
+    connection.close()
+
+
+def test_counts_stay_as_they_were_when_the_issue_was_planned(full: Store) -> None:
+    plan(full, issue([paper("Quantization number 0", key="arxiv:2606.00000", upvotes=5)]))
+    full.corpus.add([paper("Quantization number 0", key="arxiv:2606.00000", upvotes=500)], NOON)
+    assert full.deliveries.find()[0].papers[0].paper.upvotes == 5
+
+
+def test_an_empty_slot_is_kept_with_its_reason_and_can_be_filled_later_that_day(full: Store) -> None:
+    nothing = Issue(
+        mailing_list=issue([]).mailing_list,
+        subscriber=subscriber(),
+        slot=TODAY,
+        papers=(),
+        receipt=Receipt(candidates=7, excluded=2),
+        composed_at=NOON,
+    )
+    plan(full, nothing)
+    [delivery] = full.deliveries.find()
+    assert delivery.status is DeliveryStatus.EMPTY
+    assert delivery.note == "none of 7 new papers matched, 2 kept out by negative keywords"
+    assert full.deliveries.claim(NOON, limit=9) == []
+    assert full.deliveries.taken_slots(TODAY) == set()
+    assert plan(full, issue(papers(1)))
+    assert [one.status for one in full.deliveries.find()] == [DeliveryStatus.PLANNED]
+
+
+def test_an_empty_issue_is_planned_when_it_is_to_be_sent(full: Store) -> None:
+    plan(full, issue([]), send_empty=True)
+    assert full.deliveries.find()[0].status is DeliveryStatus.PLANNED
+
+
+def test_a_claim_is_exclusive_until_its_lease_is_over(full: Store) -> None:
+    plan(full, issue(papers(1)))
+    [first] = full.deliveries.claim(NOON, limit=9)
+    assert full.deliveries.claim(NOON + LEASE, limit=9) == []
+    [second] = full.deliveries.claim(NOON + LEASE + timedelta(seconds=1), limit=9)
+    assert (first.fence, second.fence) == (1, 2)
+
+
+def test_one_that_lost_its_claim_cannot_settle(full: Store) -> None:
+    plan(full, issue(papers(1)))
+    [slow] = full.deliveries.claim(NOON, limit=9)
+    [quick] = full.deliveries.claim(NOON + 2 * LEASE, limit=9)
+    assert full.deliveries.settle(quick, DeliveryStatus.SENT, NOON, note="ok")
+    assert not full.deliveries.settle(slow, DeliveryStatus.FAILED, NOON, note="late")
+    assert full.deliveries.find()[0].status is DeliveryStatus.SENT
+
+
+def test_a_patient_claim_waits_for_the_back_off_and_an_ordinary_one_does_not(full: Store) -> None:
+    plan(full, issue(papers(1)))
+    [delivery] = full.deliveries.claim(NOON, limit=9)
+    later = NOON + timedelta(minutes=5)
+    full.deliveries.settle(delivery, DeliveryStatus.DEFERRED, NOON, note="451", next_at=later)
+    assert full.deliveries.claim(NOON, limit=9, patient=True) == []
+    assert full.deliveries.claim(later, limit=9, patient=True)
+
+
+def test_a_failed_delivery_is_tried_again_a_few_times_and_then_rests(full: Store) -> None:
+    plan(full, issue(papers(1)))
+    for attempt in range(MAX_ATTEMPTS):
+        [delivery] = full.deliveries.claim(NOON, limit=9)
+        assert delivery.attempts == attempt + 1
+        full.deliveries.settle(delivery, DeliveryStatus.FAILED, NOON, note="550")
+        assert full.deliveries.claim(NOON, limit=9, patient=True) == []
+    assert full.deliveries.claim(NOON, limit=9) == []
+    assert full.deliveries.find(DeliveryStatus.FAILED)[0].note == "550"
+
+
+def test_a_released_delivery_is_due_at_once_and_was_not_tried(full: Store) -> None:
+    plan(full, issue(papers(1)))
+    full.deliveries.release(full.deliveries.claim(NOON, limit=9), NOON, note="server down")
+    [again] = full.deliveries.claim(NOON, limit=9, patient=True)
+    assert again.attempts == 1
+
+
+def test_whoever_unsubscribed_gets_nothing_that_was_planned(full: Store) -> None:
+    plan(full, issue(papers(1)))
+    full.subscribers.put([subscriber(status=SubscriberStatus.UNSUBSCRIBED)])
+    assert full.deliveries.claim(NOON, limit=9) == []
+    [delivery] = full.deliveries.find()
+    assert (delivery.status, delivery.note) == (DeliveryStatus.CANCELLED, "subscriber is unsubscribed")
+
+
+def test_claims_can_be_for_one_subscriber_and_go_on_behind_an_id(full: Store) -> None:
+    full.subscribers.put([subscriber("other@example.org")])
+    plan(full, issue(papers(1)), issue(papers(1), subscriber("other@example.org")))
+    [mine] = full.deliveries.claim(NOON, limit=9, only="Other@example.org")
+    assert mine.subscriber.email == "other@example.org"
+    assert full.deliveries.claim(NOON, limit=9, after=mine.id) == []
+
+
+def test_the_ledger_knows_which_delivery_holds_a_paper(full: Store) -> None:
+    plan(full, issue(papers(2)))
+    held = full.deliveries.with_paper("reader@example.org", "arxiv:2606.00001")
+    assert held
+    assert held.slot == TODAY
+    assert full.deliveries.with_paper("reader@example.org", "arxiv:2606.00004") is None
+    assert full.deliveries.promised([subscriber()], NOON) == {
+        subscriber().uid: {"arxiv:2606.00000", "arxiv:2606.00001"}
+    }
+
+
+def test_a_work_that_gets_a_better_key_is_still_in_the_ledger(store: Store) -> None:
+    store.subscribers.put([subscriber()])
+    store.corpus.add([paper("Known by title")], NOON)
+    plan(store, issue([paper("Known by title")]))
+    store.corpus.add([paper("Known by Title", key="arxiv:2606.12345")], NOON)
+    [tomorrow] = plan(store, issue([paper("Known by Title", key="arxiv:2606.12345")], slot=TOMORROW))
+    assert tomorrow.papers == ()
+
+
+def test_two_planners_at_once_promise_every_paper_once(full: Store, tmp_path: Path) -> None:
+    slots = [TODAY + timedelta(days=number) for number in range(8)]
+    errors: list[BaseException] = []
+
+    def race(mine: int) -> None:
+        try:
+            own = Store(f"sqlite:///{tmp_path / 'digestmail.db'}")
+            for slot in slots[mine::2]:
+                own.deliveries.plan([issue(papers(5), slot=slot)], send_empty=False)
+            own.close()
+        except BaseException as error:  # noqa: BLE001 - told by the test
+            errors.append(error)
+
+    threads = [threading.Thread(target=race, args=(mine,)) for mine in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    promised = [ranked.paper.key for delivery in full.deliveries.find() for ranked in delivery.papers]
+    assert errors == []
+    assert sorted(promised) == [one.key for one in papers(5)]
