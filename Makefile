@@ -1,22 +1,23 @@
-# make run    set up and send today's digest into outbox/
-# make test   set up and run the tests
-# make check  all that CI asks: format, lint, types, import rules, tests
+# make run    set up, and send today's digest into outbox/
+# make test   set up, and run the tests
+# make check  all that CI asks of the code: format, lint, types, import rules, tests
+# make dist   build the wheel and try it in an environment and a folder of its own
 
 VENV := .venv
 BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # the first Python that is new enough
 PYTHON ?= $(firstword $(foreach name,python3 python3.11 python3.12 python3.13 python3.14,$(shell \
 	command -v $(name) >/dev/null 2>&1 && $(name) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $(name))))
 
-.PHONY: run test check clean
+.PHONY: run test check dist clean
 
 run: $(VENV)/.installed
-	@status=0; $(BIN)/digestmail run --config config.yaml || status=$$?; \
-	if [ $$status -eq 0 ]; then \
-	  echo; \
-	  echo "Your messages are in outbox/:"; ls outbox/*.eml 2>/dev/null | sed 's/^/  /'; \
-	  echo "Open one with a mail program, or look at the next issue in a browser: $(BIN)/digestmail preview --open"; \
-	fi; exit $$status
+	@$(BIN)/digestmail run --config config.yaml
+	@echo
+	@echo "Your messages are in outbox/:"
+	@ls outbox/*.eml | sed 's/^/  /'
+	@echo "Open one with a mail program, or see the next issue in a browser: $(BIN)/digestmail preview --open"
 
 test: $(VENV)/.installed-test
 	$(BIN)/python -m pytest -q
@@ -28,6 +29,15 @@ check: $(VENV)/.installed-dev
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -q
 
+dist: $(VENV)/.installed-dev
+	rm -rf dist
+	$(BIN)/python -m build --wheel --outdir dist .
+	@set -e; home=$$(mktemp -d); trap 'rm -rf "$$home"' EXIT; \
+	$(BIN)/python -m venv "$$home/venv"; \
+	"$$home/venv/bin/python" -m pip install --quiet --disable-pip-version-check dist/*.whl; \
+	mkdir "$$home/empty"; cd "$$home/empty"; PATH="$$home/venv/bin:$$PATH"; \
+	digestmail init && digestmail subscribe me@example.org -k transformers && digestmail fetch && digestmail preview
+
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 
@@ -36,13 +46,13 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.installed: $(VENV)/bin/python pyproject.toml
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	$(PIP) --editable .
 	@touch $@
 
 $(VENV)/.installed-test: $(VENV)/bin/python pyproject.toml
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
+	$(PIP) --editable '.[test]'
 	@touch $@ $(VENV)/.installed
 
 $(VENV)/.installed-dev: $(VENV)/bin/python pyproject.toml
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	$(PIP) --editable '.[dev]'
 	@touch $@ $(VENV)/.installed-test $(VENV)/.installed

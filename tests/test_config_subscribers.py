@@ -3,10 +3,10 @@
 from pathlib import Path
 
 import pytest
-from builders import subscriber
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from builders import subscriber
 from digestmail.cli import exchange
 from digestmail.config import load_subscribers
 from digestmail.errors import InputError

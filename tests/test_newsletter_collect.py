@@ -4,13 +4,12 @@ from collections.abc import Iterator
 from datetime import date
 
 from builders import NOON, paper, papers
-from newsletters import newsletter
-
 from digestmail.errors import SourceFormatError, SourceUnavailable
 from digestmail.model import Paper, SkippedEntry
 from digestmail.newsletter.collect import collect
 from digestmail.storage.store import Store
 from digestmail.testing import ListSource
+from newsletters import newsletter
 
 
 def down(name: str = "down") -> ListSource:

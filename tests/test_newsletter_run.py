@@ -7,11 +7,10 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
-from builders import NOON, TODAY, paper, papers, subscriber
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from newsletters import newsletter, subscription
 
+from builders import NOON, TODAY, paper, papers, subscriber
 from digestmail.errors import DeliveryDeferred, DeliveryRejected, SourceUnavailable, TemplateError, TransportUnavailable
 from digestmail.model import DeliveryStatus, Envelope, Origin, SubscriberStatus
 from digestmail.newsletter.preview import preview
@@ -20,6 +19,7 @@ from digestmail.newsletter.subscribe import subscribe, unsubscribe
 from digestmail.rendering.compile import Templates
 from digestmail.storage.store import Store
 from digestmail.testing import FixedClock, ListSource, MemoryTransport
+from newsletters import newsletter, subscription
 
 TOMORROW = TODAY + timedelta(days=1)
 

@@ -3,9 +3,8 @@
 from datetime import timedelta
 
 import pytest
-from builders import NOON, paper, papers
-from newsletters import newsletter, subscription
 
+from builders import NOON, paper, papers
 from digestmail.errors import DeliveryRejected, InputError, NotFoundError, SourceUnavailable
 from digestmail.model import SubscriberStatus
 from digestmail.newsletter.explain import Verdict, explain, find_paper
@@ -14,6 +13,7 @@ from digestmail.newsletter.status import status
 from digestmail.newsletter.subscribe import Change, import_subscriptions, subscribe, sync, unsubscribe
 from digestmail.storage.store import Store
 from digestmail.testing import FixedClock, ListSource, MemoryTransport
+from newsletters import newsletter, subscription
 
 
 def test_the_same_address_twice_updates_the_profile_and_says_so(store: Store) -> None:
@@ -53,7 +53,7 @@ def test_who_has_left_comes_back_only_by_asking(store: Store) -> None:
 
 
 def test_unsubscribing_a_stranger_is_an_error_not_a_silent_success(store: Store) -> None:
-    with pytest.raises(NotFoundError, match="stranger@example.org is not subscribed"):
+    with pytest.raises(NotFoundError, match=r"stranger@example\.org is not subscribed"):
         unsubscribe(newsletter(store), "stranger@example.org")
 
 
@@ -101,7 +101,7 @@ def test_a_paper_is_found_by_id_link_doi_or_title_and_a_stranger_is_an_error(sto
     house = newsletter(store)
     assert find_paper(house, "https://doi.org/10.1101/2026.01.01.1").title == "A title"
     assert find_paper(house, "a  Title").title == "A title"
-    with pytest.raises(NotFoundError, match="no paper '2401.99999' in the corpus"):
+    with pytest.raises(NotFoundError, match=r"no paper '2401.99999' in the corpus"):
         find_paper(house, "2401.99999")
 
 

@@ -222,7 +222,7 @@ def test_a_panic_of_mjml_does_not_end_the_process(write: Write, monkeypatch: pyt
     def panic(*_: object, **__: object) -> str:
         raise PanicException("called unwrap on None")
 
-    monkeypatch.setattr(compiling, "mjml2html", panic)
+    monkeypatch.setattr("mjml.mjml2html", panic)
     assert "MJML: called unwrap on None" in failure(write(mjml("a panic")))
 
 

@@ -7,6 +7,7 @@ from email.message import Message as Mail
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.handlers import Message
+
 from house import House
 
 

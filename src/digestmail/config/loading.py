@@ -33,7 +33,7 @@ def load_config(path: Path, environ: Mapping[str, str]) -> Config:
 
 
 def read_text(path: Path, *, limit: int = MAX_BYTES, hint: str = "") -> str:
-    """The text of a UTF-8 file of at most ``limit`` bytes. ``hint`` is said when it is not there. Raises ConfigError."""
+    """The text of a UTF-8 file of at most ``limit`` bytes; ``hint`` is said when there is none. Raises ConfigError."""
     try:
         with path.open("rb") as file:
             content = file.read(limit + 1)

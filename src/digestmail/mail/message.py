@@ -91,7 +91,7 @@ def _text(text: str) -> str:
 
 
 def _subject(text: str) -> str:
-    """A subject: plain and folded at words (RFC 5322 §2.2.3) where it can be; filters distrust needless encoded words."""
+    """Plain and folded at words (RFC 5322 §2.2.3) where it can be: filters distrust needless encoded words."""
     lines = textwrap.wrap(text, _LINE - len("Subject: "), break_long_words=False, break_on_hyphens=False)
     if text.isascii() and "=?" not in text and all(len(line) <= _LINE for line in lines):
         return "\r\n ".join(lines)

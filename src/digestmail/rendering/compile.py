@@ -21,8 +21,6 @@ from typing import Literal, Self
 
 import jinja2
 from jinja2.sandbox import ImmutableSandboxedEnvironment
-from mjml import mjml2html
-from premailer import Premailer
 
 from digestmail.errors import TemplateError
 from digestmail.model import Rendered
@@ -334,6 +332,8 @@ def _with_blocks_before(placeholders: tuple[_Placeholder, ...], numbers: Iterabl
 
 def mjml_to_html(path: Path, masked: _Masked) -> str:
     """HTML without web fonts. Raises TemplateError, with the line where MJML tells a position."""
+    from mjml import mjml2html
+
     try:
         html: str = mjml2html(masked.text, fonts={})
     except (KeyboardInterrupt, SystemExit):
@@ -363,6 +363,8 @@ def inline_css(path: Path, html: str, css: str) -> str:
         raise TemplateError(f"{path}:{line}: at-rules belong in mj-style of {_BODY}")
     # premailer tells doctypes by their case and drops the one MJML writes, which puts browsers in quirks mode
     html = html.replace("<!doctype html>", "<!DOCTYPE html>", 1).replace("<style", '<style data-premailer="ignore"')
+    from premailer import Premailer  # here, not above: importing it takes longer than most commands run
+
     premailer = Premailer(
         html,
         css_text=css,
