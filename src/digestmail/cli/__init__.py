@@ -1,5 +1,6 @@
 """The ``digestmail`` command: parse, call a use case, print, exit."""
 
+import signal
 import sys
 
 from digestmail.errors import (
@@ -27,6 +28,8 @@ def main() -> None:
     """Run the command line: every error of ours is told in one line, with the exit code of its kind."""
     from digestmail.cli.app import app
 
+    # cron, systemd and people end a run with SIGTERM: leave through every "finally", so that nothing stays claimed
+    signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
     try:
         app()
     except DigestmailError as error:

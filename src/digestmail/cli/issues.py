@@ -31,6 +31,7 @@ from digestmail.newsletter import run as running
 from digestmail.newsletter.deliver import Message
 from digestmail.newsletter.explain import Explained, Verdict
 from digestmail.newsletter.run import RunReport
+from digestmail.rendering.issue import plural
 
 _SHOWN = 10
 
@@ -65,13 +66,13 @@ def run(
 
 def _tell_run(report: RunReport, *, dry_run: bool) -> None:
     for synced in report.synced:
-        say(f"{synced.email}: {synced.change}")
+        say(str(synced))
     tell_collected(report.collected)
     if dry_run:
         for issue in report.issues:
             top = issue.papers[0].paper.title if issue.papers else "nothing to send"
-            say(f"would send {len(issue.papers)} papers to {issue.subscriber.email} ({issue.slot}): {top}")
-        say(f"dry run: {len(report.issues)} issues planned, nothing sent, nothing stored")
+            say(f"would send {plural(len(issue.papers), 'paper')} to {issue.subscriber.email} ({issue.slot}): {top}")
+        say(f"dry run: {plural(len(report.issues), 'issue')} planned, nothing sent, nothing stored")
         return
     empty = [issue for issue in report.issues if not issue.papers]
     for issue in empty[:_SHOWN]:
@@ -87,7 +88,13 @@ def _tell_run(report: RunReport, *, dry_run: bool) -> None:
         say(f"sent: {reply}")
     counts = report.delivered.counts
     parts = [f"{counts[status]} {status}" for status in DeliveryStatus if counts[status]]
-    say(", ".join(parts) if parts else "nothing to send")
+    say(", ".join(parts) or _nothing(report))
+
+
+def _nothing(report: RunReport) -> str:
+    if not report.subscribers:
+        return "nobody is subscribed: 'digestmail subscribe ADDRESS -k KEYWORD' adds a reader"
+    return "nothing to send" if report.issues else "nothing to send: every issue that is due has been dealt with"
 
 
 def _run_json(report: RunReport) -> dict[str, object]:
@@ -140,7 +147,7 @@ def preview(
     if as_json:
         print_json({"subject": message.rendered.subject, "papers": message.issue.papers, "files": files})
     else:
-        say(f"{message.rendered.subject} ({len(message.issue.papers)} papers)")
+        say(f"{message.rendered.subject} ({plural(len(message.issue.papers), 'paper')})")
         for file in files:
             out.print(str(file), markup=False)
     if open_it:

@@ -19,6 +19,7 @@ from digestmail.cli.common import (
 from digestmail.model import Paper
 from digestmail.newsletter.collect import Collected, collect
 from digestmail.ranking.scoring import Ranker
+from digestmail.rendering.issue import plural
 
 _SHOWN_SKIPS = 5
 
@@ -45,15 +46,11 @@ def tell_collected(collected: list[Collected]) -> None:
             say(str(answer.error))
         if answer.answered:
             samples = " (samples: no live source answered)" if answer.fallback else ""
-            say(f"{answer.source}: {_papers(len(answer.papers))}, {one.new} new{samples}")
+            say(f"{answer.source}: {plural(len(answer.papers), 'paper')}, {one.new} new{samples}")
         for skipped in answer.skipped[:_SHOWN_SKIPS]:
             say(f"{answer.source}: skipped {skipped}")
         if len(answer.skipped) > _SHOWN_SKIPS:
             say(f"{answer.source}: skipped {len(answer.skipped) - _SHOWN_SKIPS} more entries")
-
-
-def _papers(number: int) -> str:
-    return f"{number} paper{'' if number == 1 else 's'}"
 
 
 def collected_json(one: Collected) -> dict[str, object]:

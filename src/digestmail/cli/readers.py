@@ -138,7 +138,7 @@ def import_(
         done = subscribing.import_subscriptions(newsletter, subscriptions, dry_run=dry_run)
     for synced in done:
         if synced.change is not subscribing.Change.UNCHANGED:
-            out.print(f"{synced.email}: {synced.change}", markup=False)
+            out.print(str(synced), markup=False)
     counts = Counter(str(synced.change) for synced in done)
     say(("dry run: " if dry_run else "") + (", ".join(f"{n} {change}" for change, n in counts.items()) or "empty file"))
 

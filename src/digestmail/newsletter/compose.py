@@ -29,13 +29,18 @@ def plan_due(newsletter: Newsletter, now: datetime, *, day: date | None = None, 
 def _due(newsletter: Newsletter, now: datetime, day: date | None, only: str | None) -> list[tuple[Subscriber, date]]:
     taken = newsletter.store.deliveries.taken_slots((day or now.date()) - timedelta(days=_WEEK_AND_A_DAY))
     due = []
-    for subscriber in newsletter.store.subscribers.all(SubscriberStatus.ACTIVE):
-        if only and subscriber.email.lower() != only.lower():
-            continue
+    for subscriber in _readers(newsletter, only):
         slot = _slot(newsletter, subscriber, now, day)
         if slot and (subscriber.uid, slot) not in taken:
             due.append((subscriber, slot))
     return due
+
+
+def _readers(newsletter: Newsletter, only: str | None) -> list[Subscriber]:
+    if only is None:
+        return newsletter.store.subscribers.all(SubscriberStatus.ACTIVE)
+    one = newsletter.store.subscribers.find(only)
+    return [one] if one and one.status is SubscriberStatus.ACTIVE else []
 
 
 def _slot(newsletter: Newsletter, subscriber: Subscriber, now: datetime, day: date | None) -> date | None:

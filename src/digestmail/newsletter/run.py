@@ -5,7 +5,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import date
 
-from digestmail.model import DeliveryStatus, Issue
+from digestmail.model import DeliveryStatus, Issue, SubscriberStatus
 from digestmail.newsletter import Newsletter
 from digestmail.newsletter.collect import Collected, ask_sources, store_answers
 from digestmail.newsletter.compose import plan_due
@@ -21,6 +21,8 @@ class RunReport:
 
     synced: list[Synced] = field(default_factory=list)
     collected: list[Collected] = field(default_factory=list)
+    #: how many are active
+    subscribers: int = 0
     #: slots planned by this run, empty ones included
     issues: list[Issue] = field(default_factory=list)
     delivered: DeliveryReport = field(default_factory=DeliveryReport)
@@ -55,6 +57,7 @@ def run(
     answers = ask_sources(newsletter, day or now.date())
     with newsletter.store.rehearsal() if dry_run else nullcontext():
         report.synced = sync(newsletter)
+        report.subscribers = newsletter.store.subscribers.count_by_status().get(SubscriberStatus.ACTIVE, 0)
         report.collected = store_answers(newsletter, answers, now)
         report.issues = plan_due(newsletter, now, day=day, only=only)
         if not dry_run:

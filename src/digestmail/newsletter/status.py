@@ -34,10 +34,10 @@ def status(newsletter: Newsletter) -> Status:
     store = newsletter.store
     with store.rehearsal():
         sync(newsletter)
-        everyone = [subscriber.status for subscriber in store.subscribers.all()]
+        subscribers = store.subscribers.count_by_status()
     return Status(
         papers=store.corpus.count(),
-        subscribers={state: everyone.count(state) for state in SubscriberStatus if state in everyone},
+        subscribers=subscribers,
         deliveries=store.deliveries.count_by_status(),
         unfinished=tuple(store.deliveries.find(*UNFINISHED)),
         latest=next(iter(store.deliveries.find(limit=1)), None),

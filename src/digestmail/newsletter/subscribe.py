@@ -7,6 +7,7 @@ from enum import StrEnum
 from digestmail.errors import InputError, NotFoundError
 from digestmail.model import Origin, Subscriber, SubscriberStatus
 from digestmail.newsletter import Newsletter, Subscription
+from digestmail.ranking.profile import format_keywords
 
 _GONE = (SubscriberStatus.UNSUBSCRIBED, SubscriberStatus.SUPPRESSED)
 
@@ -31,6 +32,11 @@ class Synced:
 
     email: str
     change: Change
+    #: for an update: what was, and what is
+    detail: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.email}: {self.change}{f' ({self.detail})' if self.detail else ''}"
 
 
 def subscribe(newsletter: Newsletter, subscription: Subscription) -> Change:
@@ -74,8 +80,8 @@ def sync(newsletter: Newsletter) -> list[Synced]:
     named = {subscription.email.lower() for subscription in newsletter.subscriptions}
     dropped = [
         subscriber
-        for subscriber in newsletter.store.subscribers.all(SubscriberStatus.ACTIVE)
-        if subscriber.origin is Origin.CONFIG and subscriber.email.lower() not in named
+        for subscriber in newsletter.store.subscribers.all(SubscriberStatus.ACTIVE, Origin.CONFIG)
+        if subscriber.email.lower() not in named
     ]
     done = _apply(newsletter, newsletter.subscriptions, Origin.CONFIG, dry_run=False)
     # the origin stays: the file that dropped them may name them again
@@ -88,13 +94,15 @@ def sync(newsletter: Newsletter) -> list[Synced]:
 def _apply(
     newsletter: Newsletter, subscriptions: Iterable[Subscription], origin: Origin, *, dry_run: bool
 ) -> list[Synced]:
-    known = {subscriber.email.lower(): subscriber for subscriber in newsletter.store.subscribers.all()}
+    wanted = list(subscriptions)
+    known = newsletter.store.subscribers.find_all(subscription.email for subscription in wanted)
     done: list[Synced] = []
     put: list[Subscriber] = []
-    for subscription in subscriptions:
+    for subscription in wanted:
         old = known.get(subscription.email.lower())
         subscriber, change = _changed(newsletter, old, subscription, origin, invited=False)
-        done.append(Synced(subscription.email, change))
+        detail = _difference(old, subscriber) if old and change is Change.UPDATED else ""
+        done.append(Synced(subscription.email, change, detail))
         if subscriber != old:
             put.append(subscriber)
     if put and not dry_run:
@@ -127,6 +135,17 @@ def _changed(
     if returns:
         return subscriber, Change.RETURNED
     return subscriber, Change.UNCHANGED if subscriber == known else Change.UPDATED
+
+
+def _difference(old: Subscriber, new: Subscriber) -> str:
+    """``keywords: a, b → a, c; cadence: daily → weekdays``."""
+    facts = [
+        ("keywords", *(", ".join(format_keywords(one.profile)) or "none" for one in (old, new))),
+        ("cadence", str(old.cadence), str(new.cadence)),
+        ("time zone", old.timezone, new.timezone),
+        ("papers", str(old.max_papers), str(new.max_papers)),
+    ]
+    return "; ".join(f"{name}: {before} → {after}" for name, before, after in facts if before != after)
 
 
 def _dropped_by_file(known: Subscriber, origin: Origin) -> bool:

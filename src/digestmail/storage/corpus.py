@@ -9,11 +9,8 @@ from sqlalchemy import Connection, RowMapping, exists, false, func, insert, sele
 
 from digestmail.model import Paper
 from digestmail.storage import tables
-from digestmail.storage.database import Database
+from digestmail.storage.database import CHUNK, Database
 from digestmail.text.identity import identities, merge, same_work
-
-# well under the 32,766 variables that SQLite takes in one statement
-CHUNK = 500
 
 
 class Corpus:

@@ -15,6 +15,9 @@ from sqlalchemy.pool import StaticPool
 from digestmail.errors import StoreError
 from digestmail.storage.tables import SCHEMA_VERSION
 
+#: values in one statement; SQLite takes 32,766
+CHUNK = 500
+
 _BUSY_TIMEOUT_MS = 30_000
 # WAL loses nothing and blocks no reader, but before 3.51.3 two connections that write and checkpoint at once can
 # corrupt the file

@@ -34,8 +34,8 @@ from digestmail.model import (
     SubscriberStatus,
 )
 from digestmail.storage import tables
-from digestmail.storage.corpus import CHUNK, paper_of
-from digestmail.storage.database import Database
+from digestmail.storage.corpus import paper_of
+from digestmail.storage.database import CHUNK, Database
 from digestmail.storage.subscribers import subscriber_of
 
 #: a claim that is not settled by then was left by a process that died; longer than all time-outs of one message

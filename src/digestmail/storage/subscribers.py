@@ -3,12 +3,12 @@
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import RowMapping, insert, select, update
+from sqlalchemy import RowMapping, func, insert, select, update
 
 from digestmail.model import Cadence, Origin, Subscriber, SubscriberStatus
 from digestmail.ranking.profile import format_keywords, parse_keywords
 from digestmail.storage import tables
-from digestmail.storage.database import Database
+from digestmail.storage.database import CHUNK, Database
 
 _FIXED = ("uid", "email", "email_key", "created_at")
 
@@ -21,18 +21,34 @@ class Subscribers:
 
     def find(self, email: str) -> Subscriber | None:
         """The subscriber with this (normalised) address, whatever the case of its letters."""
-        with self._database.read() as connection:
-            query = select(tables.subscriber).where(tables.subscriber.c.email_key == email.lower())
-            row = connection.execute(query).mappings().first()
-            return subscriber_of(row) if row else None
+        return self.find_all([email]).get(email.lower())
 
-    def all(self, status: SubscriberStatus | None = None) -> list[Subscriber]:
-        """Everyone, or everyone in one status, in the order they came."""
+    def find_all(self, emails: Iterable[str]) -> dict[str, Subscriber]:
+        """Those of these addresses that are known, by their address in lower case."""
+        keys = list(dict.fromkeys(email.lower() for email in emails))
+        found: dict[str, Subscriber] = {}
+        with self._database.read() as connection:
+            for start in range(0, len(keys), CHUNK):
+                query = select(tables.subscriber).where(tables.subscriber.c.email_key.in_(keys[start : start + CHUNK]))
+                for row in connection.execute(query).mappings():
+                    found[row["email_key"]] = subscriber_of(row)
+        return found
+
+    def all(self, status: SubscriberStatus | None = None, origin: Origin | None = None) -> list[Subscriber]:
+        """Everyone, or everyone of one status or origin, in the order they came."""
         query = select(tables.subscriber).order_by(tables.subscriber.c.id)
         if status:
             query = query.where(tables.subscriber.c.status == status)
+        if origin:
+            query = query.where(tables.subscriber.c.origin == origin)
         with self._database.read() as connection:
             return [subscriber_of(row) for row in connection.execute(query).mappings()]
+
+    def count_by_status(self) -> dict[SubscriberStatus, int]:
+        """How many subscribers there are in each status."""
+        query = select(tables.subscriber.c.status, func.count()).group_by(tables.subscriber.c.status)
+        with self._database.read() as connection:
+            return {SubscriberStatus(status): count for status, count in connection.execute(query)}
 
     def put(self, subscribers: Iterable[Subscriber]) -> None:
         """Insert or replace by address.
