@@ -98,7 +98,7 @@ def list_(
 
 
 def _row(subscriber: Subscriber) -> tuple[object, ...]:
-    keywords = ", ".join(format_keywords(subscriber.profile))
+    keywords = ", ".join(format_keywords(subscriber.profile)) or "(the day's papers by upvotes)"
     return (subscriber.email, subscriber.status, subscriber.cadence, subscriber.timezone, keywords)
 
 
@@ -117,6 +117,8 @@ def show(address: AddressArgument, config: ConfigOption = DEFAULT_CONFIG, as_jso
         print_json(record)
         return
     for name, value in record.items():
+        if value in (None, []):
+            continue
         out.print(f"{name:<12}{', '.join(value) if isinstance(value, list) else value}", markup=False)
     sent = Counter(str(delivery.status) for delivery in deliveries)
     out.print(f"{'issues':<12}{', '.join(f'{count} {state}' for state, count in sent.items()) or 'none yet'}")

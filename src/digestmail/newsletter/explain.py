@@ -16,7 +16,7 @@ from digestmail.text.identity import arxiv_id, doi, title_key
 class Verdict(StrEnum):
     """What became of a paper for one subscriber."""
 
-    PROMISED = "in an issue"
+    PROMISED = "in the issue"
     NEXT = "in the next issue"
     CARRIED = "matched, but others rank higher"
     EXCLUDED = "kept out by a negative keyword"
