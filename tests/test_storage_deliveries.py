@@ -2,6 +2,7 @@
 
 import sqlite3
 import threading
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -142,7 +143,7 @@ def test_whoever_unsubscribed_gets_nothing_that_was_planned(full: Store) -> None
     full.subscribers.put([subscriber(status=SubscriberStatus.UNSUBSCRIBED)])
     assert full.deliveries.claim(NOON, limit=9) == []
     [delivery] = full.deliveries.find()
-    assert (delivery.status, delivery.note) == (DeliveryStatus.CANCELLED, "subscriber is unsubscribed")
+    assert (delivery.status, delivery.note) == (DeliveryStatus.CANCELLED, "no longer subscribed")
 
 
 def test_claims_can_be_for_one_subscriber_and_go_on_behind_an_id(full: Store) -> None:
@@ -194,3 +195,13 @@ def test_two_planners_at_once_promise_every_paper_once(full: Store, tmp_path: Pa
     promised = [ranked.paper.key for delivery in full.deliveries.find() for ranked in delivery.papers]
     assert errors == []
     assert sorted(promised) == [one.key for one in papers(5)]
+
+
+def test_those_who_left_do_not_stand_in_the_way_of_the_others(full: Store) -> None:
+    gone = [subscriber(f"gone{number}@example.org") for number in range(3)]
+    full.subscribers.put([*gone, subscriber("here@example.org")])
+    plan(full, *(issue(papers(1), reader) for reader in (*gone, subscriber("here@example.org"))))
+    full.subscribers.put(replace(one, status=SubscriberStatus.UNSUBSCRIBED) for one in gone)
+    claimed = full.deliveries.claim(NOON, limit=2)
+    assert [delivery.subscriber.email for delivery in claimed] == ["here@example.org"]
+    assert len(full.deliveries.find(DeliveryStatus.CANCELLED)) == 3

@@ -17,9 +17,9 @@ _log = logging.getLogger(__name__)
 
 
 def serve(tick: Callable[[], None], every_minutes: int) -> None:
-    """Call ``tick`` now and then every so many minutes, one at a time, until SIGTERM or SIGINT;
+    """Call ``tick`` at once and every so many minutes, one at a time, until SIGTERM or SIGINT.
 
-    A tick that is under way is finished.
+    A tick that is under way then is finished.
     """
     scheduler = BlockingScheduler(timezone="UTC")
     scheduler.add_job(

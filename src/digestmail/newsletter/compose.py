@@ -27,13 +27,12 @@ def plan_due(newsletter: Newsletter, now: datetime, *, day: date | None = None, 
 
 
 def _due(newsletter: Newsletter, now: datetime, day: date | None, only: str | None) -> list[tuple[Subscriber, date]]:
-    taken = newsletter.store.deliveries.taken_slots((day or now.date()) - timedelta(days=_WEEK_AND_A_DAY))
-    due = []
-    for subscriber in _readers(newsletter, only):
-        slot = _slot(newsletter, subscriber, now, day)
-        if slot and (subscriber.uid, slot) not in taken:
-            due.append((subscriber, slot))
-    return due
+    slots = [(subscriber, _slot(newsletter, subscriber, now, day)) for subscriber in _readers(newsletter, only)]
+    begun = [(subscriber, slot) for subscriber, slot in slots if slot]
+    if not begun:
+        return []
+    taken = newsletter.store.deliveries.taken_slots(since=min(slot for _, slot in begun))
+    return [(subscriber, slot) for subscriber, slot in begun if (subscriber.uid, slot) not in taken]
 
 
 def _readers(newsletter: Newsletter, only: str | None) -> list[Subscriber]:
@@ -69,10 +68,7 @@ def _compose_all(
 
 
 def window_days(newsletter: Newsletter, subscriber: Subscriber) -> int:
-    """For how many days a paper is a candidate for this subscriber:
-
-    A weekly issue must not miss what came an hour after the last one.
-    """
+    """For how many days a paper is a candidate; a weekly issue must not miss what came just after the last one."""
     days = newsletter.rules.max_age_days
     return max(days, _WEEK_AND_A_DAY) if subscriber.cadence.kind is CadenceKind.WEEKLY else days
 

@@ -14,8 +14,7 @@ from digestmail.rendering.issue import render_issue
 
 _log = logging.getLogger(__name__)
 
-# a batch must be sent within the lease of its claim: 20 messages × the time-outs of a slow server stay below half an
-# hour
+# a batch must be sent within the lease of its claim, also by a slow server
 _BATCH = 20
 # Postfix's own back-off: wait as long as the message is old, within bounds
 _SHORTEST_WAIT, _LONGEST_WAIT = timedelta(seconds=300), timedelta(seconds=4000)

@@ -38,11 +38,9 @@ from digestmail.storage.corpus import paper_of
 from digestmail.storage.database import CHUNK, Database
 from digestmail.storage.subscribers import subscriber_of
 
-#: a claim that is not settled by then was left by a process that died; longer than all time-outs of one message
-#: together
+#: a claim that is not settled by then was left by a process that died
 LEASE = timedelta(minutes=30)
-#: deliveries refused for good are tried again by the next run, in case the operator has mended the cause; then they
-#: rest
+#: the next runs try a refused delivery again, in case the operator has mended the cause; then it rests
 MAX_ATTEMPTS = 5
 
 _delivery, _ledger, _subscriber, _paper = tables.delivery, tables.ledger, tables.subscriber, tables.paper
@@ -94,15 +92,15 @@ class Deliveries:
 
         ``after`` goes on behind that id, so that one pass tries each delivery once. ``patient`` leaves deferred ones
         alone until their ``next_at``; without it they are tried now, and those refused for good too, up to
-        ``MAX_ATTEMPTS`` times. ``only`` is a subscriber's address.
-        Deliveries to people who have left in the meantime are cancelled here and not returned.
+        ``MAX_ATTEMPTS`` times. ``only`` is a subscriber's address. Deliveries to people who have left in the meantime
+        are cancelled first.
         """
-        query = select(_delivery.c.id).where(_claimable(now, patient=patient), _delivery.c.id > after)
+        query = select(_delivery.c.id).join(_subscriber).where(_claimable(now, patient=patient), _delivery.c.id > after)
         if only:
-            query = query.join(_subscriber).where(_subscriber.c.email_key == only.lower())
-        query = query.order_by(_delivery.c.id).limit(limit)
+            query = query.where(_subscriber.c.email_key == only.lower())
         with self._database.write() as connection:
-            ids = list(connection.execute(query).scalars())
+            _cancel_of_those_who_left(connection, now)
+            ids = list(connection.execute(query.order_by(_delivery.c.id).limit(limit)).scalars())
             connection.execute(
                 update(_delivery)
                 .where(_delivery.c.id.in_(ids))
@@ -113,12 +111,7 @@ class Deliveries:
                     lease_until=now + LEASE,
                 )
             )
-            claimed = _load(connection, _delivery.c.id.in_(ids))
-            left = [delivery for delivery in claimed if delivery.subscriber.status is not SubscriberStatus.ACTIVE]
-            for delivery in left:
-                status = delivery.subscriber.status
-                _settle(connection, delivery, DeliveryStatus.CANCELLED, now, note=f"subscriber is {status}")
-            return [delivery for delivery in claimed if delivery not in left]
+            return _load(connection, _delivery.c.id.in_(ids))
 
     def settle(
         self,
@@ -166,7 +159,20 @@ class Deliveries:
             return {DeliveryStatus(status): count for status, count in rows}
 
 
+def _cancel_of_those_who_left(connection: Connection, now: datetime) -> None:
+    left = select(_subscriber.c.id).where(_subscriber.c.status != SubscriberStatus.ACTIVE)
+    connection.execute(
+        update(_delivery)
+        .where(
+            _delivery.c.status.in_((DeliveryStatus.PLANNED, DeliveryStatus.DEFERRED)),
+            _delivery.c.subscriber_id.in_(left),
+        )
+        .values(status=DeliveryStatus.CANCELLED, settled_at=now, note="no longer subscribed")
+    )
+
+
 def _claimable(now: datetime, *, patient: bool) -> ColumnElement[bool]:
+    """What may be sent now. Only to active subscribers, also what a process that died left behind."""
     status = _delivery.c.status
     conditions = [
         status == DeliveryStatus.PLANNED,
@@ -177,7 +183,7 @@ def _claimable(now: datetime, *, patient: bool) -> ColumnElement[bool]:
     else:
         conditions.append(status == DeliveryStatus.DEFERRED)
         conditions.append(and_(status == DeliveryStatus.FAILED, _delivery.c.attempts < MAX_ATTEMPTS))
-    return or_(*conditions)
+    return and_(or_(*conditions), _subscriber.c.status == SubscriberStatus.ACTIVE)
 
 
 def _settle(
