@@ -71,6 +71,26 @@ class Field(StrEnum):
     CATEGORY = "category"
 
 
+class Evidence(StrEnum):
+    """How a keyword was found: what a match is worth depends on it."""
+
+    EXACT = "exact"  # the phrase itself
+    NEAR = "near"  # all its words close together
+    WORDS = "words"  # some of its words, stemmed
+    AUTHOR = "author"
+    CATEGORY = "category"
+    LIKE = "like"  # words of papers the subscriber asked for more of
+    DISLIKE = "dislike"  # words of papers they asked for less of; negative points
+
+
+class Gate(StrEnum):
+    """How much evidence lets a paper into an issue."""
+
+    STRICT = "strict"
+    NORMAL = "normal"
+    WIDE = "wide"
+
+
 @dataclass(frozen=True, slots=True)
 class Keyword:
     """One phrase of a profile. Always a literal, never a regular expression."""
@@ -82,6 +102,8 @@ class Keyword:
     negative: bool = False
     #: quoted: words are taken as they are, plurals are not folded
     exact: bool = False
+    #: the interest group it belongs to; empty when the profile has none
+    topic: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +111,10 @@ class Profile:
     """What a subscriber asked for. Without positive keywords: the day's papers by upvotes."""
 
     keywords: tuple[Keyword, ...] = ()
+    gate: Gate = Gate.NORMAL
+    #: "more like this" and "less like this"
+    liked: tuple[Paper, ...] = ()
+    disliked: tuple[Paper, ...] = ()
 
     @property
     def wanted(self) -> tuple[Keyword, ...]:
@@ -183,23 +209,35 @@ class Match:
     points: float
     #: character ranges in the field's text, [start, end)
     spans: tuple[tuple[int, int], ...] = ()
+    evidence: Evidence = Evidence.EXACT
 
 
 @dataclass(frozen=True, slots=True)
 class RankedPaper:
-    """A candidate with its score and the matches that made it. ``score`` is the sum of their points."""
+    """A candidate with its score and the matches that made it."""
 
     paper: Paper
+    #: what it is ranked by: the relevance, raised a little by upvotes
     score: float
     matches: tuple[Match, ...] = ()
+    #: the interest group that speaks most for it; empty when the profile has none
+    topic: str = ""
+
+    @property
+    def relevance(self) -> float:
+        """The sum of the points of all matches: shares are parts of it."""
+        return sum(match.points for match in self.matches)
 
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """All candidates that matched a profile, best first, and how many the negatives kept out."""
+    """All candidates that matched a profile, best first, and how many were kept out."""
 
     papers: tuple[RankedPaper, ...] = ()
+    #: by negative keywords
     excluded: int = 0
+    #: by too little evidence
+    below_gate: int = 0
 
 
 @dataclass(frozen=True, slots=True)

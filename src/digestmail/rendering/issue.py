@@ -179,7 +179,7 @@ def _reasons(ranked: RankedPaper) -> Iterator[Reason]:
             keyword=clean_line(keyword),
             words=clean_line(matches[0].text) or clean_line(keyword),
             where=", ".join(_where(match) for match in matches),
-            share=_share(points, ranked.score) if len(by_keyword) > 1 else "",
+            share=_share(points, ranked.relevance) if len(by_keyword) > 1 else "",
         )
 
 
@@ -187,8 +187,8 @@ def _where(match: Match) -> str:
     return _WHERE[match.field] + (f" ×{match.count}" if match.count > 1 else "")
 
 
-def _share(points: float, score: float) -> str:
-    percent = round(100 * points / score) if score > 0 else 0
+def _share(points: float, relevance: float) -> str:
+    percent = round(100 * points / relevance) if relevance > 0 else 0
     return f"{percent}%" if percent else ""
 
 
