@@ -1,10 +1,11 @@
 """Whole newsletters over a real store and the real templates, with doubles at their edges."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from builders import NOON, THE_LIST
-from digestmail.model import Cadence
+from digestmail.model import Cadence, Gate
 from digestmail.newsletter import Newsletter, Rules, Subscription
 from digestmail.protocols import Clock, Source, Transport
 from digestmail.ranking.profile import parse_keywords
@@ -16,10 +17,14 @@ ROOT = Path(__file__).parents[1]
 
 
 def subscription(
-    email: str = "reader@example.org", keywords: Sequence[str] = ("quantization",), cadence: str = "daily"
+    email: str = "reader@example.org",
+    keywords: Sequence[str] = ("quantization",),
+    cadence: str = "daily",
+    gate: Gate = Gate.NORMAL,
 ) -> Subscription:
     """What a person asks for."""
-    return Subscription(email=email, profile=parse_keywords(keywords), cadence=Cadence.parse(cadence))
+    profile = replace(parse_keywords(keywords), gate=gate)
+    return Subscription(email=email, profile=profile, cadence=Cadence.parse(cadence))
 
 
 def newsletter(

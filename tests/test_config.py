@@ -22,7 +22,7 @@ from digestmail.config import (
 )
 from digestmail.config.values import parse_sender
 from digestmail.errors import ConfigError
-from digestmail.model import Cadence, CadenceKind, Field, MailingList
+from digestmail.model import Cadence, CadenceKind, Field, Gate, Keyword, MailingList, Profile
 from digestmail.text.clean import clean_line
 
 BASE = """\
@@ -77,7 +77,7 @@ sources:
   - {kind: huggingface, days: 3, limit: 50, path: saved.json, name: live}
   - {kind: page, path: page.txt, year: 2024, fallback: true}
   - {kind: jsonl, path: mine.jsonl}
-issue: {max_papers: 5, max_age_days: 30, empty: send}
+issue: {max_papers: 5, max_age_days: 30, empty: send, gate: wide}
 schedule: {at: 07:30, every_minutes: 60}
 transport:
   {kind: smtp, host: mail, tls: implicit, username: me, password: pw, timeout: 5, ca_file: ca.pem, ehlo_name: me}
@@ -85,6 +85,8 @@ templates: mine
 subscribers:
   - email: ann@example.org
     keywords: ["title:moe^2", -survey]
+    topics: {systems: [KV cache]}
+    gate: strict
     cadence: weekly:fri
     timezone: Europe/Berlin
     max_papers: 3
@@ -107,10 +109,13 @@ subscribers:
     assert config.transport.timeout == 5.0
     (ann,) = config.subscribers
     assert ann.cadence == Cadence(CadenceKind.WEEKLY, 4)
-    assert [(keyword.phrase, keyword.field, keyword.weight) for keyword in ann.profile.wanted] == [
-        ("moe", Field.TITLE, 2.0)
+    profile = ann.profile(Gate.NORMAL)
+    assert (profile.gate, config.issue.gate) == (Gate.STRICT, "wide")
+    assert [(keyword.phrase, keyword.field, keyword.weight) for keyword in profile.wanted] == [
+        ("moe", Field.TITLE, 2.0),
+        ("KV cache", Field.ANY, 1.0),
     ]
-    assert [keyword.phrase for keyword in ann.profile.unwanted] == ["survey"]
+    assert [keyword.phrase for keyword in profile.unwanted] == ["survey"]
 
 
 def test_settings_cannot_be_changed(load: Load) -> None:
@@ -450,6 +455,70 @@ subscribers:
     assert number == "10: subscribers[0].keywords[4]: expected text, got a whole number (put it in quotes)"
 
 
+def test_every_problem_with_topics_has_its_own_line(problems: Problems) -> None:
+    text = """\
+subscribers:
+  - email: ann@example.org
+    keywords: [moe, '[theory] proof']
+    topics:
+      systems:
+        - MoE^2
+        - -survey
+        - '[theory] grokking'
+        - auhtor:Ann
+        - proof
+      "sys;tems": [pruning]
+      "": [attention]
+      vision: everything
+  - email: bob@example.org
+    topics: [systems]
+"""
+    one_topic = "a keyword belongs to one topic (first in line 5)"
+    negative = "it keeps a paper out of the whole issue"
+    bracket = "one topic may stand first, as in [systems] quantization"
+    name = "its name takes no commas, semicolons, quotes, brackets"
+    where = "subscribers[0].topics"
+    assert [problem.partition(" (quote")[0] for problem in problems(text)] == [
+        f"8: {where}.systems[0]: 'MoE' stands without a topic and in 'systems': {one_topic}",
+        f"9: {where}.systems[1]: a negative keyword takes no topic in '[systems] -survey': {negative}",
+        f"10: {where}.systems[2]: a bracket in '[systems] [theory] grokking': {bracket}",
+        f"11: {where}.systems[3]: unknown field 'auhtor' in 'auhtor:Ann': did you mean author:?",
+        f"12: {where}.systems[4]: 'proof' stands in 'theory' and in 'systems': {one_topic}",
+        f"13: {where}['sys;tems']: the topic 'sys;tems' holds ';': {name}",
+        f"14: {where}['']: a topic needs a name with a letter or a digit, got ''",
+        f"15: {where}.vision: expected a list, got text",
+        "17: subscribers[1].topics: expected keys and values, got a list",
+    ]
+
+
+def test_a_topic_in_brackets_without_quotes_is_explained(problems: Problems) -> None:
+    (problem,) = problems("subscribers:\n  - email: ann@example.org\n    keywords:\n      - [systems] pruning\n")
+    assert "put quotes around a keyword with its topic, as in '[systems] quantization'" in problem
+
+
+def test_an_unknown_gate_is_refused_with_a_suggestion(problems: Problems) -> None:
+    assert problems("issue: {gate: srict}\nsubscribers: [{email: ann@example.org, gate: [wide]}]") == [
+        "3: issue.gate: expected 'strict', 'normal' or 'wide', got 'srict' (did you mean 'strict'?)",
+        "4: subscribers[0].gate: expected 'strict', 'normal' or 'wide', got a list",
+    ]
+
+
+def test_keywords_and_topics_make_one_profile_with_a_gate(load: Load) -> None:
+    reader = "subscribers: [{email: a@example.org, keywords: [moe], topics: {systems: ['KV cache^2']}, gate: strict}]"
+    own, other = (load(BASE + text).subscribers[0] for text in (reader, reader.replace(", gate: strict", "")))
+    keywords = (Keyword("moe"), Keyword("KV cache", 2.0, topic="systems"))
+    assert own.profile(Gate.WIDE) == Profile(keywords, Gate.STRICT)
+    assert other.profile(Gate.WIDE) == Profile(keywords, Gate.WIDE)
+
+
+def test_more_keywords_than_a_profile_takes_are_refused_in_topics_too(problems: Problems) -> None:
+    words = ", ".join(f"moe{number}" for number in range(250))
+    (problem,) = problems(
+        f"subscribers: [{{email: ann@example.org, keywords: [{words}], topics: {{a: [{words}], b: [x]}}}}]"
+    )
+    assert problem == "3: subscribers[0].topics: 501 keywords are too many: 500 at most"
+
+
 def test_more_keywords_than_a_profile_takes_are_refused(problems: Problems) -> None:
     (problem,) = problems("subscribers: [{email: ann@example.org, keywords: [" + ", ".join(["moe"] * 501) + "]}]")
     assert problem.startswith("3: subscribers[0].keywords: 501 keywords are too many")
@@ -495,6 +564,8 @@ def test_an_unset_variable_is_one_problem_and_not_two(problems: Problems) -> Non
         ('templates: "${SECRET}\\0"', "not a path"),
         ("schedule: {at: '${SECRET}'}", "not a time of day"),
         ("issue: {max_papers: '${SECRET}'}", "expected a whole number, got text"),
+        ("subscribers: [{email: a@example.org, topics: {s: ['-${SECRET}']}}]", "this keyword takes no topic"),
+        ("subscribers: [{email: a@example.org, topics: {s: [hunter2], t: ['${SECRET}']}}]", "belongs to one topic"),
         ("issue: {empty: '${SECRET}'}", "expected 'skip' or 'send'"),
         ("transport: {kind: '${SECRET}'}", "unknown transport kind; known kinds: outbox, smtp"),
         ("transport: {kind: smtp, host: 'a ${SECRET}'}", "not a host name"),
@@ -584,6 +655,8 @@ SUBSCRIBERS: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
         "cadence": st.sampled_from(["daily", "weekdays", "weekly:tue"]),
         "timezone": st.sampled_from(["UTC", "Asia/Tokyo"]),
         "max_papers": st.integers(1, 100),
+        "gate": st.sampled_from(["strict", "normal", "wide"]),
+        "topics": st.dictionaries(NAMES, st.lists(NAMES.map("in a topic {}".format), max_size=3), max_size=1),
     },
 )
 VALID: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from digestmail.config import Config, HuggingFaceSettings, OutboxSettings, PageSettings, json_schema, load_config
+from digestmail.model import Gate
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs/reference/config.md").read_text(encoding="utf-8")
@@ -105,6 +106,7 @@ def test_the_shipped_configuration_reads_live_papers_and_falls_back_to_the_sampl
 
 def test_the_shipped_sample_reader_shows_weights_and_negatives(shipped: Config) -> None:
     (reader,) = shipped.subscribers
+    profile = reader.profile(Gate.NORMAL)
     assert reader.email == "reader@example.org"
-    assert any(keyword.exact and keyword.weight == 3 for keyword in reader.profile.wanted)
-    assert [keyword.phrase for keyword in reader.profile.unwanted] == ["survey"]
+    assert any(keyword.exact and keyword.weight == 3 for keyword in profile.wanted)
+    assert [keyword.phrase for keyword in profile.unwanted] == ["survey"]

@@ -1,5 +1,6 @@
 """Files of subscribers."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,8 @@ from builders import subscriber
 from digestmail.cli import exchange
 from digestmail.config import load_subscribers
 from digestmail.errors import InputError
-from digestmail.model import Cadence
+from digestmail.model import Cadence, Gate, Keyword
+from digestmail.ranking.profile import format_keywords
 
 
 def written(tmp_path: Path, name: str, text: str) -> Path:
@@ -48,6 +50,47 @@ def test_a_bad_keyword_in_yaml_is_named(tmp_path: Path) -> None:
         load_subscribers(written(tmp_path, "r.yaml", text))
 
 
+def test_topics_of_a_yaml_file_are_keywords_with_their_topic(tmp_path: Path) -> None:
+    text = """
+subscribers:
+  - email: ann@example.org
+    gate: strict
+    keywords: [moe, -survey, '[vision] "a, b"^2']
+    topics: {systems: [quantization^2, 'KV cache'], Formal methods: [title:proof]}
+  - email: bob@example.org
+"""
+    ann, bob = exchange.read(written(tmp_path, "r.yaml", text), Gate.WIDE)
+    assert format_keywords(ann.profile) == [
+        "moe",
+        "-survey",
+        '[vision] "a, b"^2',
+        "[systems] quantization^2",
+        "[systems] KV cache",
+        "[Formal methods] title:proof",
+    ]
+    assert (ann.profile.gate, bob.profile.gate) == (Gate.STRICT, Gate.WIDE)
+
+
+def test_a_csv_holds_gates_and_topics(tmp_path: Path) -> None:
+    text = "email,keywords,gate\nann@example.org,[systems] KV cache^2; -survey,strict\nbob@example.org,,\n"
+    ann, bob = exchange.read(written(tmp_path, "r.csv", text), Gate.WIDE)
+    assert ann.profile.keywords == (Keyword("KV cache", 2.0, topic="systems"), Keyword("survey", negative=True))
+    assert (ann.profile.gate, bob.profile.gate) == (Gate.STRICT, Gate.WIDE)
+
+
+def test_problems_with_gates_and_topics_are_told_with_their_lines(tmp_path: Path) -> None:
+    text = "email,keywords,gate\nann@example.org,[a] x; [b] X,loose\nbob@example.org,[a x,\ncy@example.org,[a] -x,\n"
+    with pytest.raises(InputError) as caught:
+        load_subscribers(written(tmp_path, "r.csv", text))
+    negative = "a negative keyword takes no topic in '[a] -x': it keeps a paper out of the whole issue"
+    assert [line.removeprefix(f"{tmp_path}/r.csv:") for line in str(caught.value).splitlines()] == [
+        "2: subscribers[0].keywords[1]: 'X' stands in 'a' and in 'b': a keyword belongs to one topic (first in line 2)",
+        "2: subscribers[0].gate: expected 'strict', 'normal' or 'wide', got 'loose'",
+        "3: subscribers[1].keywords[0]: unbalanced bracket in '[a x': a topic is written [systems] quantization",
+        f"4: subscribers[2].keywords[0]: {negative}",
+    ]
+
+
 def test_an_address_that_stands_twice_is_a_problem(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"r\.csv:3: .*the same address as subscribers\[0\] \(line 2\)"):
         load_subscribers(written(tmp_path, "r.csv", "email\nann@example.org\nAnn@example.org\n"))
@@ -61,12 +104,22 @@ def test_a_missing_file_is_one_clear_line(tmp_path: Path, name: str) -> None:
 
 def test_other_endings_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"should end with \.csv or \.yaml"):
-        exchange.read(tmp_path / "readers.xlsx")
+        exchange.read(tmp_path / "readers.xlsx", Gate.NORMAL)
 
 
 _KEYWORDS = st.lists(
     st.sampled_from(
-        ['"mixture of experts"^3', "quantization", "-survey", "author:Tri Dao", '"a; b, c"', "cat:cs.LG^0.5"]
+        [
+            '"mixture of experts"^3',
+            "quantization",
+            "-survey",
+            "author:Tri Dao",
+            '"a; b, c"',
+            "cat:cs.LG^0.5",
+            "[systems] pruning",
+            '[systems] "a; b"^2',
+            "[theory] proof",
+        ]
     ),
     unique=True,
     max_size=4,
@@ -79,13 +132,15 @@ _KEYWORDS = st.lists(
     cadence=st.sampled_from(["daily", "weekdays", "weekly:sun"]),
     size=st.none() | st.integers(1, 100),
     kind=st.sampled_from(exchange.Kind),
+    gate=st.sampled_from(Gate),
 )
 def test_what_is_exported_is_imported_again(
-    tmp_path: Path, keywords: list[str], cadence: str, size: int | None, kind: exchange.Kind
+    tmp_path: Path, keywords: list[str], cadence: str, size: int | None, kind: exchange.Kind, gate: Gate
 ) -> None:
     one = subscriber(keywords=keywords, cadence=Cadence.parse(cadence), timezone="Asia/Tokyo", max_papers=size)
+    one = replace(one, profile=replace(one.profile, gate=gate))
     path = written(tmp_path, f"r.{kind}", exchange.write([one], kind))
-    [read] = exchange.read(path)
+    [read] = exchange.read(path, Gate.NORMAL)
     assert (read.email, read.profile, read.cadence, read.timezone, read.max_papers) == (
         one.email,
         one.profile,

@@ -6,7 +6,7 @@ import pytest
 
 from builders import NOON, paper, papers
 from digestmail.errors import DeliveryRejected, InputError, NotFoundError, SourceUnavailable
-from digestmail.model import SubscriberStatus
+from digestmail.model import Gate, SubscriberStatus
 from digestmail.newsletter.explain import Verdict, explain, find_paper
 from digestmail.newsletter.run import run
 from digestmail.newsletter.status import status
@@ -23,6 +23,14 @@ def test_the_same_address_twice_updates_the_profile_and_says_so(store: Store) ->
     assert subscribe(house, subscription("Reader@example.org", keywords=["pruning"])) is Change.UNCHANGED
     [reader] = store.subscribers.all()
     assert reader.profile == subscription(keywords=["pruning"]).profile
+
+
+def test_an_update_says_what_was_and_what_is(store: Store) -> None:
+    import_subscriptions(newsletter(store), [subscription(keywords=["pruning"])])
+    again = subscription(keywords=["[systems] pruning"], gate=Gate.STRICT, cadence="weekdays")
+    [synced] = import_subscriptions(newsletter(store), [again])
+    assert synced.detail == "keywords: pruning → [systems] pruning; gate: normal → strict; cadence: daily → weekdays"
+    assert store.subscribers.all()[0].profile == again.profile
 
 
 def test_a_new_profile_keeps_what_has_been_sent(store: Store) -> None:

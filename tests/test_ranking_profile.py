@@ -28,6 +28,10 @@ from digestmail.ranking.profile import format_keyword, parse_keyword, parse_keyw
         ('"AND, OR* as they are"', Keyword("AND, OR* as they are", exact=True)),
         ("C++", Keyword("C++")),
         ("大模型", Keyword("大模型")),
+        ("[systems] quantization^2", Keyword("quantization", 2.0, topic="systems")),
+        (" [ Large  models ]title:MoE", Keyword("MoE", field=Field.TITLE, topic="Large models")),
+        ('[NLP] "[MASK] token"', Keyword("[MASK] token", exact=True, topic="NLP")),
+        ('"[MASK]"', Keyword("[MASK]", exact=True)),
     ],
 )
 def test_keywords_are_read(text: str, keyword: Keyword) -> None:
@@ -58,6 +62,16 @@ def test_keywords_are_read(text: str, keyword: Keyword) -> None:
         ("transform*", "a wildcard"),
         ("LLM OR GPT", "a Boolean operator"),
         ("x" * 300, "300 characters are too long"),
+        ("[systems quantization", "unbalanced bracket in '[systems quantization': a topic is written [systems] quant"),
+        ("systems] quantization", "a bracket in 'systems] quantization'"),
+        ("[systems] [theory] proof", "one topic may stand first"),
+        ("-[systems] survey", "one topic may stand first"),
+        ("[] proof", "a topic needs a name with a letter or a digit, got ''"),
+        ("[--] proof", "a topic needs a name with a letter or a digit, got '--'"),
+        (f"[{'x' * 41}] proof", "41 characters are too long for a topic"),
+        ("[systems; theory] proof", "the topic 'systems; theory' holds ';'"),
+        ("[systems]", "nothing to match in '[systems]'"),
+        ("[systems] -survey", "a negative keyword takes no topic in '[systems] -survey'"),
     ],
 )
 def test_a_bad_keyword_is_refused_with_its_reason(text: str, why: str) -> None:
@@ -76,6 +90,24 @@ def test_a_keyword_that_stands_twice_counts_once_as_written_last() -> None:
     assert parse_keywords(["LoRA", "lora^2", "-lora"]) == Profile(
         (Keyword("lora", 2.0), Keyword("lora", negative=True))
     )
+
+
+def test_a_keyword_in_two_topics_is_refused_and_named() -> None:
+    with pytest.raises(ProfileError) as caught:
+        parse_keywords(["[systems] LoRA", "[theory] lora^2"])
+    assert (
+        str(caught.value) == "keywords[1]: 'lora' stands in 'systems' and in 'theory': a keyword belongs to one topic"
+    )
+    with pytest.raises(ProfileError, match="stands without a topic and in 'theory'"):
+        parse_keywords(["LoRA", "[theory] lora"])
+
+
+def test_a_topic_is_spelled_as_it_was_first() -> None:
+    profile = parse_keywords(["[Systems] LoRA", "[systems] pruning", "[SYSTEMS] lora^2"])
+    assert [(keyword.phrase, keyword.topic) for keyword in profile.keywords] == [
+        ("lora", "Systems"),
+        ("pruning", "Systems"),
+    ]
 
 
 def test_a_profile_cannot_grow_without_bound() -> None:
@@ -103,16 +135,23 @@ _WORDS = st.text(st.characters(categories=["L", "N"]), min_size=1, max_size=8).f
     st.sampled_from(Field),
     st.booleans(),
     st.booleans(),
+    st.sampled_from(["", "systems", "Large models", "自然言語"]),
 )
 def test_what_is_written_is_read_back(
-    words: list[str], weight: float, field: Field, negative: bool, exact: bool
+    words: list[str], weight: float, field: Field, negative: bool, exact: bool, topic: str
 ) -> None:
     phrase = parse_keyword(f'"{" ".join(words)}"').phrase
-    keyword = Keyword(phrase, 1.0 if negative else weight, field, negative, exact)
+    keyword = Keyword(phrase, 1.0 if negative else weight, field, negative, exact, "" if negative else topic)
+    assert parse_keyword(format_keyword(keyword)) == keyword
+    assert split_keywords([f"{format_keyword(keyword)}; more"]) == [format_keyword(keyword), "more"]
+
+
+def test_the_longest_keyword_is_read_back() -> None:
+    keyword = parse_keyword(f'[{"t" * 40}] au:"{"x" * 200}"^0.123456789')
     assert parse_keyword(format_keyword(keyword)) == keyword
 
 
-@given(st.text(max_size=60))
+@given(st.text(max_size=60) | st.text('[]-"^:,; aé1', max_size=20))
 def test_any_text_is_a_keyword_or_a_clear_error(text: str) -> None:
     try:
         keyword = parse_keyword(text)

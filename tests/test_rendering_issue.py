@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from builders import THE_LIST, issue, paper, papers, subscriber
 from digestmail.errors import TemplateError
-from digestmail.model import Cadence, Field, Issue, Match, Paper, RankedPaper, Receipt, Rendered
+from digestmail.model import Cadence, Evidence, Field, Issue, Match, Paper, RankedPaper, Receipt, Rendered
 from digestmail.rendering.compile import Templates
 from digestmail.rendering.issue import Card, issue_context, render_issue
 from digestmail.text.clean import clean_line
@@ -242,6 +242,84 @@ def test_a_single_reason_needs_no_share() -> None:
     assert [one.share for one in card(paper(), Match("video", Field.TITLE, "video", 1, 4.0)).why] == [""]
 
 
+def found(keyword: str, field: Field, evidence: Evidence, points: float = 1.0, **facts: object) -> Match:
+    given = {"text": keyword.title(), "count": 1, **facts}
+    return Match(keyword, field, points=points, evidence=evidence, **given)  # type: ignore[arg-type]
+
+
+TITLE, ABSTRACT = Field.TITLE, Field.ABSTRACT
+MOE = "mixture of experts"
+
+
+@pytest.mark.parametrize(
+    ("matches", "words", "where"),
+    [
+        ([found(MOE, TITLE, Evidence.EXACT)], "Mixture Of Experts", "in the title"),
+        (
+            [found(MOE, ABSTRACT, Evidence.NEAR, text="experts in a mixture")],
+            "experts in a mixture",
+            "close together in the abstract",
+        ),
+        ([found(MOE, ABSTRACT, Evidence.WORDS)], "", "words of «mixture of experts» in the abstract"),
+        (
+            [found(MOE, TITLE, Evidence.WORDS), found(MOE, ABSTRACT, Evidence.WORDS, count=3)],
+            "",
+            "words of «mixture of experts» in the title, in the abstract",
+        ),
+        (
+            [found(MOE, TITLE, Evidence.WORDS), found(MOE, ABSTRACT, Evidence.EXACT, count=2)],
+            "Mixture Of Experts",
+            "some of its words in the title, in the abstract ×2",
+        ),
+        ([found("tri dao", Field.AUTHOR, Evidence.AUTHOR)], "Tri Dao", "among the authors"),
+        ([found("cs.LG", Field.CATEGORY, Evidence.CATEGORY, text="cs.LG")], "cs.LG", "among the categories"),
+        (
+            [found("papers like «A»", TITLE, Evidence.LIKE), found("papers like «B»", ABSTRACT, Evidence.LIKE)],
+            "",
+            "like papers you asked for more of",
+        ),
+    ],
+)
+def test_a_reason_says_how_its_keyword_was_found(matches: list[Match], words: str, where: str) -> None:
+    [reason] = card(paper(), *matches).why
+    assert (reason.words, reason.where, reason.share, reason.against) == (words, where, "", False)
+
+
+def test_what_speaks_against_a_paper_comes_last_and_takes_no_share() -> None:
+    matches = (
+        found("papers like «A»", TITLE, Evidence.DISLIKE, -2.0),
+        found("video", TITLE, Evidence.EXACT, 3.0),
+        found("papers like «B»", TITLE, Evidence.LIKE, 1.0),
+    )
+    shown = card(paper(), *matches).why
+    assert [(one.where, one.share, one.against) for one in shown] == [
+        ("in the title", "75%", False),
+        ("like papers you asked for more of", "25%", False),
+        ("like papers you asked for less of", "", True),
+    ]
+
+
+def test_nothing_is_a_reason_for_a_paper_that_only_has_something_against_it() -> None:
+    assert card(paper(), found("papers like «A»", TITLE, Evidence.DISLIKE, -2.0)).why == ()
+
+
+@given(st.lists(st.floats(0.001, 100), min_size=2, max_size=12))
+def test_the_shares_of_a_paper_add_up_to_100_per_cent(points: list[float]) -> None:
+    matches = [found(f"k{at}", TITLE, Evidence.EXACT, one) for at, one in enumerate(points)]
+    shares = [int(one.share.removesuffix("%") or 0) for one in card(paper(), *matches).why]
+    assert sum(shares) == 100
+    assert all(abs(share - 100 * one / sum(points)) < 1 for share, one in zip(shares, points, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("evidence", "bold"),
+    [(Evidence.EXACT, True), (Evidence.NEAR, True), (Evidence.WORDS, False), (Evidence.LIKE, False)],
+)
+def test_only_what_a_keyword_says_is_bold(evidence: Evidence, bold: bool) -> None:
+    shown = card(paper(abstract="On big models."), found("big", ABSTRACT, evidence, spans=((3, 6),)))
+    assert [run.text for run in shown.abstract_runs if run.bold] == ["big"] * bold
+
+
 def test_matched_words_are_bold_in_both_parts() -> None:
     ranked = RankedPaper(
         paper(abstract="On <big> models."), 1.0, (Match("big", Field.ABSTRACT, "big", 1, 1.0, ((4, 7),)),)
@@ -262,6 +340,77 @@ def test_long_abstracts_are_cut_at_a_word() -> None:
     shown = card(paper(abstract="word " * 400)).abstract
     assert len(shown) <= 600
     assert shown.endswith("word…")
+
+
+# topics
+
+
+def by_topic(*topics: str, keywords: tuple[str, ...] = ("[systems] a", "[theory] b", "c")) -> Issue:
+    """An issue of papers titled 0, 1, 2 … with falling scores and these topics."""
+    shown = tuple(RankedPaper(paper(f"Paper {at}"), 9.0 - at, (), topic) for at, topic in enumerate(topics))
+    return replace(issue([], subscriber(keywords=keywords)), papers=shown)
+
+
+def headings(number: Issue) -> list[tuple[str, list[tuple[int, str]]]]:
+    groups = issue_context(number, unsubscribe_url=UNSUBSCRIBE)["groups"]
+    return [(group.heading, [(one.number, one.title) for one in group.cards]) for group in groups]  # type: ignore[attr-defined]
+
+
+def test_papers_stand_under_their_topics_in_the_order_of_the_profile_numbered_through() -> None:
+    number = by_topic("theory", "", "systems", "theory", "systems")
+    assert headings(number) == [
+        ("systems", [(1, "Paper 2"), (2, "Paper 4")]),
+        ("theory", [(3, "Paper 0"), (4, "Paper 3")]),
+        ("More", [(5, "Paper 1")]),
+    ]
+    out = render(number)
+    assert out.subject == "Paper 2 + 4 more papers"
+    for text in (Page(out.html).text, flat(out.text)):
+        places = [
+            text.index(words) for words in ("systems", "1. Paper 2", "theory", "3. Paper 0", "More", "5. Paper 1")
+        ]
+        assert places == sorted(places)
+        assert "5 papers for your keywords, by topic." in text
+
+
+def test_a_group_is_ordered_by_score_whatever_the_order_of_the_plan() -> None:
+    number = by_topic("systems", "systems", "theory")
+    backwards = replace(number, papers=number.papers[::-1])
+    assert headings(backwards) == headings(number)
+
+
+def test_without_topics_there_are_no_headings_and_the_order_is_that_of_the_plan() -> None:
+    number = by_topic("", "", keywords=("a", "b"))
+    backwards = replace(number, papers=number.papers[::-1])
+    assert headings(backwards) == [("", [(1, "Paper 1"), (2, "Paper 0")])]
+    assert "topic" not in Page(render(number).html).text
+
+
+def test_papers_that_all_lack_a_topic_need_no_heading() -> None:
+    assert [heading for heading, _ in headings(by_topic("", ""))] == [""]
+
+
+def test_a_topic_that_the_profile_has_given_up_since_still_shows_its_papers() -> None:
+    number = by_topic("vision", "systems", keywords=("[systems] a",))
+    assert headings(number) == [("systems", [(1, "Paper 1")]), ("vision", [(2, "Paper 0")])]
+
+
+@pytest.mark.parametrize("words", TRICKY)
+def test_the_name_of_a_topic_is_inert(words: str) -> None:
+    usual = Page(render(by_topic("systems")).html)
+    page = Page(render(by_topic(words)).html)
+    assert (page.tags, page.attributes) == (usual.tags, usual.attributes)
+    assert flat(words) in page.text
+
+
+def test_a_reader_with_nothing_but_likes_is_told_what_the_papers_are() -> None:
+    reader = subscriber()
+    reader = replace(reader, profile=replace(reader.profile, keywords=(), liked=(paper("Liked"),)))
+    out = render(issue(papers(2), reader))
+    for text in (Page(out.html).text, flat(out.text)):
+        assert "apers like those you asked for more of." in text
+        assert "upvotes." not in text
+        assert "2 matched" in text
 
 
 # the issue as a whole
@@ -447,11 +596,39 @@ def golden_issue() -> Issue:
     return replace(issue([], reader), mailing_list=THE_LIST, papers=shown, receipt=Receipt(214, 19, 2, 2))
 
 
+def golden_topics() -> Issue:
+    abstract = "Experts in a sparse mixture share their routers. We prune quantized weights, and prune again."
+    shown = (
+        RankedPaper(
+            paper("Pruning a Mixture of Experts", key="arxiv:2606.00003", abstract=abstract, upvotes=12),
+            9.0,
+            (
+                found("pruning", TITLE, Evidence.EXACT, 4.0, text="Pruning", spans=((0, 7),)),
+                found(MOE, TITLE, Evidence.EXACT, 3.0, text="Mixture of Experts", spans=((10, 28),)),
+                found(MOE, ABSTRACT, Evidence.NEAR, 1.0, text="Experts in a sparse mixture", spans=((0, 27),)),
+                found("papers like «Pruning at Scale»", ABSTRACT, Evidence.LIKE, 1.5),
+                found("papers like «A Survey»", ABSTRACT, Evidence.DISLIKE, -0.5),
+            ),
+            "systems",
+        ),
+        RankedPaper(paper("Birds of the Week", key="arxiv:2606.00004"), 8.0, (found("birds", TITLE, Evidence.EXACT),)),
+        RankedPaper(
+            paper("How Routers Learn", key="arxiv:2606.00005", abstract="A theory of expert routers."),
+            2.0,
+            (found("learning theory", ABSTRACT, Evidence.WORDS, spans=((2, 8),)),),
+            "theory",
+        ),
+    )
+    reader = subscriber(keywords=["[systems] pruning^2", f"[systems] {MOE}", "[theory] learning theory", "birds"])
+    return replace(issue([], reader), papers=shown, receipt=Receipt(214, 3, 0, 3))
+
+
 @pytest.mark.parametrize("kind", ["html", "txt"])
-def test_an_issue_reads_as_it_did(kind: str) -> None:
-    out = render(golden_issue())
+@pytest.mark.parametrize(("name", "number"), [("issue", golden_issue()), ("issue-topics", golden_topics())])
+def test_an_issue_reads_as_it_did(name: str, number: Issue, kind: str) -> None:
+    out = render(number)
     words = out.html if kind == "html" else f"Subject: {out.subject}\n\n{out.text}"
-    path = GOLDEN / f"issue.{kind}"
+    path = GOLDEN / f"{name}.{kind}"
     if os.environ.get("DIGESTMAIL_UPDATE_GOLDEN"):
         path.write_text(words, encoding="utf-8")
     assert words == path.read_text(encoding="utf-8")

@@ -6,12 +6,16 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from builders import NOON, paper
 from digestmail.errors import StoreError
+from digestmail.model import DeliveryStatus, Evidence, Gate, Profile
+from digestmail.ranking.profile import parse_keyword
 from digestmail.storage import database, tables
 from digestmail.storage.store import Store
 
@@ -30,6 +34,79 @@ def test_the_migrations_build_just_the_tables_of_the_code(tmp_path: Path) -> Non
 def test_the_schema_version_is_the_newest_migration() -> None:
     scripts = ScriptDirectory(str(Path(database.__file__).parent / "migrations"))
     assert scripts.get_current_head() == tables.SCHEMA_VERSION
+
+
+def first_version(path: Path) -> None:
+    """A store as the first version left it: its own migration, and rows as it wrote them."""
+    engine = sqlalchemy.create_engine(f"sqlite:///{path}")
+    config = Config()
+    config.set_main_option("script_location", str(Path(database.__file__).parent / "migrations"))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+    engine.dispose()
+    match = '{"keyword": "pruning", "field": "title", "text": "Pruning", "count": 1, "points": 3.0, "spans": [[0, 7]]}'
+    planned = f'{{"id": 1, "score": 3.0, "upvotes": 4, "comments": null, "matches": [{match}]}}'
+    receipt = '{"candidates": 1, "matched": 1, "excluded": 0, "shown": 1}'
+    noon = "2026-06-30 12:00:00.000000"
+    keywords = r"""["pruning^2", "attention [MASK]", "\"[MASK] token\"", "-[x] survey", "author:Tri Dao"]"""
+    file = sqlite3.connect(path)
+    with file:
+        file.executescript(
+            f"""
+            INSERT INTO paper (id, key, title, abstract, authors, categories, source, sample, first_seen)
+                VALUES (1, 'arxiv:2606.00001', 'Pruning', 'We prune.', '["A"]', '[]', 's', 0, '{noon}');
+            INSERT INTO paper_identity VALUES ('arxiv:2606.00001', 1);
+            INSERT INTO subscriber VALUES (1, 'uid-1', 'ann@example.org', 'ann@example.org', '{keywords}', 'daily',
+                'UTC', 5, 'active', 'store', '{noon}');
+            INSERT INTO subscriber VALUES (2, 'uid-2', 'bob@example.org', 'bob@example.org', '[]', 'weekly:fri',
+                'UTC', NULL, 'unsubscribed', 'config', '{noon}');
+            INSERT INTO delivery (id, subscriber_id, slot, status, plan, planned_at, attempts, fence, note)
+                VALUES (1, 1, '2026-06-30', 'planned', '{{"papers": [{planned}], "receipt": {receipt}}}',
+                '{noon}', 0, 0, '');
+            INSERT INTO ledger VALUES (1, 1, 1);
+            INSERT INTO fetch VALUES (1, 's', '{noon}', 1, 1, 0, '');
+            """
+        )
+    file.close()
+
+
+def test_a_store_of_the_first_version_opens_with_all_that_was_in_it(tmp_path: Path) -> None:
+    first_version(tmp_path / "x.db")
+    store = Store(f"sqlite:///{tmp_path / 'x.db'}")
+    ann, bob = store.subscribers.all()
+    assert (ann.uid, ann.max_papers, ann.profile.gate) == ("uid-1", 5, Gate.NORMAL)
+    assert (str(bob.cadence), bob.status, bob.profile) == ("weekly:fri", "unsubscribed", Profile())
+    [delivery] = store.deliveries.find(DeliveryStatus.PLANNED)
+    [planned] = delivery.papers
+    assert (planned.topic, [match.evidence for match in planned.matches]) == ("", [Evidence.EXACT])
+    assert (planned.paper.title, planned.matches[0].spans) == ("Pruning", ((0, 7),))
+    assert store.deliveries.promised([ann, bob], NOON) == {"uid-1": {"arxiv:2606.00001"}}
+    assert [fetched.new for fetched in store.fetches.latest()] == [1]
+    store.close()
+
+
+def test_brackets_in_keywords_of_the_first_version_do_not_become_topics(tmp_path: Path) -> None:
+    first_version(tmp_path / "x.db")
+    store = Store(f"sqlite:///{tmp_path / 'x.db'}")
+    expected = ["pruning^2", "attention MASK", '"[MASK] token"', "-x survey", "author:Tri Dao"]
+    assert store.subscribers.all()[0].profile.keywords == tuple(map(parse_keyword, expected))
+    store.close()
+
+
+def test_an_upgraded_store_has_the_tables_of_a_new_one(tmp_path: Path) -> None:
+    def schema(path: Path) -> set[str]:
+        Store(f"sqlite:///{path}").close()
+        connection = sqlite3.connect(path)
+        inspector = connection.execute(
+            "SELECT m.name, c.name, c.type, c.pk FROM sqlite_master m, pragma_table_info(m.name) c"
+        )
+        found = {str(row) for row in inspector}
+        connection.close()
+        return found
+
+    first_version(tmp_path / "old.db")
+    assert schema(tmp_path / "old.db") == schema(tmp_path / "new.db")
 
 
 def test_only_the_owner_may_read_the_store(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from builders import NOON, issue, paper, papers, subscriber
-from digestmail.model import DeliveryStatus, Issue, Receipt, SubscriberStatus
+from digestmail.model import DeliveryStatus, Evidence, Field, Issue, Match, RankedPaper, Receipt, SubscriberStatus
 from digestmail.storage.deliveries import LEASE, MAX_ATTEMPTS
 from digestmail.storage.store import Store
 
@@ -41,6 +41,14 @@ def test_a_plan_comes_back_as_it_was_made(full: Store) -> None:
     ]
     assert (delivery.slot, delivery.receipt, delivery.planned_at) == (TODAY, planned.receipt, NOON)
     assert delivery.subscriber == subscriber()
+
+
+def test_a_plan_keeps_topics_and_kinds_of_evidence(full: Store) -> None:
+    matches = tuple(Match("a b", Field.ABSTRACT, "b a", 1, 1.0, ((0, 3),), evidence) for evidence in Evidence)
+    ranked = tuple(RankedPaper(one, 2.0, matches, topic) for one, topic in zip(papers(2), ("systems", ""), strict=True))
+    plan(full, replace(issue([]), papers=ranked))
+    [delivery] = full.deliveries.find()
+    assert [(one.topic, one.matches) for one in delivery.papers] == [("systems", matches), ("", matches)]
 
 
 def test_a_slot_is_planned_once(full: Store) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from digestmail.text.analysis import acronym, fold_plural, tokens
+from digestmail.text.analysis import acronym, fold_plural, joined, tokens
 
 
 @pytest.mark.parametrize(
@@ -62,3 +62,31 @@ def test_every_token_stands_where_it_says(text: str) -> None:
     found = tokens(text)
     assert all(text[token.start : token.end] for token in found)
     assert all(left.end <= right.start for left, right in pairwise(found))
+
+
+def test_markup_and_tex_are_masked_and_places_stay() -> None:
+    text = 'The \\emph{Schr\\"odinger} <i>bridge</i> of H<sub>2</sub>O'
+    assert [token.word for token in tokens(text)] == ["the", "schrodinger", "bridge", "of", "h2o"]
+    assert [text[token.start : token.end] for token in tokens(text)][3:] == ["of", "H<sub>2</sub>O"]
+
+
+def test_only_hyphens_and_longer_words_join() -> None:
+    def one(text: str) -> str | None:
+        both = joined(*tokens(text))
+        return both.term if both else None
+
+    assert [one(text) for text in ("multi-modal", "data sets", "in painting", "in-painting")] == [
+        "multimodal",
+        "dataset",
+        None,
+        "inpainting",
+    ]
+
+
+def test_a_row_of_unspaced_characters_backs_off_to_pairs() -> None:
+    assert [token.stem for token in tokens("语言模型")] == ["语言", "言模", "模型", ""]
+
+
+@given(st.text())
+def test_no_token_is_empty_whatever_the_script(text: str) -> None:
+    assert all(token.word and token.term for token in tokens(text))

@@ -15,6 +15,7 @@ from digestmail.config import (
     SubscriberSettings,
     TransportSettings,
 )
+from digestmail.model import Gate
 from digestmail.newsletter import Newsletter, Progress, Rules, Subscription, no_progress
 from digestmail.protocols import Clock, Source, Transport
 from digestmail.rendering.compile import Templates
@@ -62,6 +63,7 @@ def open_newsletter(
             rules=Rules(
                 max_papers=config.issue.max_papers,
                 max_age_days=config.issue.max_age_days,
+                gate=Gate(config.issue.gate),
                 send_empty=config.issue.empty == "send",
                 at=config.schedule.at,
             ),
@@ -70,7 +72,7 @@ def open_newsletter(
             fallbacks=tuple(_source(config, source, client) for source in config.sources if source.fallback),
             transport=transport,
             templates=open_templates(config),
-            subscriptions=tuple(subscription(reader) for reader in config.subscribers),
+            subscriptions=tuple(subscription(reader, Gate(config.issue.gate)) for reader in config.subscribers),
             clock=clock,
             new_id=lambda: uuid.uuid4().hex,
             progress=progress,
@@ -87,11 +89,11 @@ def open_templates(config: Config) -> Templates:
     return Templates(*own, shipped("templates"))
 
 
-def subscription(reader: SubscriberSettings) -> Subscription:
-    """What an entry of the config file asks for."""
+def subscription(reader: SubscriberSettings, gate: Gate) -> Subscription:
+    """What an entry of the config file asks for; ``gate`` is for those who name none."""
     return Subscription(
         email=reader.email,
-        profile=reader.profile,
+        profile=reader.profile(gate),
         cadence=reader.cadence,
         timezone=reader.timezone,
         max_papers=reader.max_papers,

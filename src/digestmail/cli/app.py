@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from digestmail import __version__
-from digestmail.cli import issues, operations, papers, readers, setup
+from digestmail.cli import feedback, issues, keywords, operations, papers, readers, setup, simulation
 from digestmail.cli.common import configure_logging
 
 app = typer.Typer(
@@ -39,10 +39,15 @@ app.add_typer(setup.config_app, name="config")
 app.command("subscribe")(readers.subscribe)
 app.command("unsubscribe")(readers.unsubscribe)
 app.add_typer(readers.app, name="subscribers")
+app.command("like")(feedback.like)
+app.command("dislike")(feedback.dislike)
+app.command("unlike")(feedback.unlike)
 app.command("fetch")(papers.fetch)
 app.command("run")(issues.run)
 app.command("preview")(issues.preview)
 app.command("explain")(issues.explain)
+app.add_typer(keywords.app, name="keywords")
+app.command("simulate")(simulation.simulate)
 app.command("status")(operations.status)
 app.command("ledger")(operations.ledger)
 app.command("papers")(papers.papers)

@@ -11,7 +11,7 @@ import yaml
 
 from digestmail.config import SUBSCRIBER_KEYS, load_subscribers
 from digestmail.errors import InputError
-from digestmail.model import Subscriber
+from digestmail.model import Gate, Subscriber
 from digestmail.newsletter import Subscription
 from digestmail.ranking.profile import format_keywords
 from digestmail.wiring import subscription
@@ -36,22 +36,25 @@ def kind_of(path: Path, *, default: Kind | None = None) -> Kind:
     raise InputError(f"{path}: the name should end with .csv or .yaml")
 
 
-def read(path: Path) -> list[Subscription]:
-    """Everyone in a file. Raises InputError with all problems of the file."""
+def read(path: Path, gate: Gate) -> list[Subscription]:
+    """Everyone in a file; ``gate`` is for those who name none. Raises InputError with all problems of the file."""
     kind_of(path)
-    return [subscription(reader) for reader in load_subscribers(path)]
+    return [subscription(reader, gate) for reader in load_subscribers(path)]
 
 
 def record(subscriber: Subscriber) -> dict[str, Any]:
-    """One subscriber in plain values, by the names that config.yaml uses, and their status."""
+    """One subscriber in plain values, by the names that config.yaml uses, their status and their opinions."""
     return {
         "email": subscriber.email,
         "keywords": format_keywords(subscriber.profile),
+        "gate": str(subscriber.profile.gate),
         "cadence": str(subscriber.cadence),
         "timezone": subscriber.timezone,
         "max_papers": subscriber.max_papers,
         "status": str(subscriber.status),
         "origin": str(subscriber.origin),
+        "liked": [paper.key for paper in subscriber.profile.liked],
+        "disliked": [paper.key for paper in subscriber.profile.disliked],
     }
 
 

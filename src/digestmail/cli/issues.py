@@ -187,6 +187,8 @@ def explain(
                 "verdict": explained.verdict.name.lower(),
                 "rank": explained.rank,
                 "score": explained.explanation.score,
+                "relevance": explained.explanation.relevance,
+                "threshold": explained.explanation.threshold,
                 "matches": explained.explanation.matches,
                 "negatives": explained.explanation.negatives,
                 "delivered": explained.delivery.slot if explained.delivery else None,
@@ -197,13 +199,19 @@ def explain(
     out.print(f"{explained.paper.key}: {explained.verdict}{_detail(explained)}", markup=False)
     matches = (*explained.explanation.matches, *explained.explanation.negatives)
     if matches:
-        total = explained.explanation.score
         print_table(
-            "keyword", "found in", "as", "times", "share", rows=[_row(match, total, explained) for match in matches]
+            "keyword",
+            "found in",
+            "how",
+            "as",
+            "times",
+            "points",
+            "share",
+            rows=[_row(match, explained) for match in matches],
         )
 
 
-def _detail(explained: Explained) -> str:
+def _detail(explained: Explained) -> str:  # noqa: PLR0911 - one line per verdict
     match explained.verdict:
         case Verdict.PROMISED if explained.delivery:
             return f" of {explained.delivery.slot} ({explained.delivery.status})"
@@ -211,6 +219,12 @@ def _detail(explained: Explained) -> str:
             return f", place {explained.rank}"
         case Verdict.CARRIED:
             return f": place {explained.rank}, an issue takes {explained.max_papers}"
+        case Verdict.BELOW_GATE:
+            explanation = explained.explanation
+            gate = explained.subscriber.profile.gate
+            return f": {explanation.relevance:.1f} points, the {gate} gate asks for {explanation.threshold:.1f}"
+        case Verdict.EXCLUDED:
+            return ": " + ", ".join(dict.fromkeys(f"-{match.keyword}" for match in explained.explanation.negatives))
         case Verdict.TOO_OLD:
             seen = f"{explained.paper.first_seen:%Y-%m-%d}"
             return f": first seen {seen}, a paper is a candidate for {explained.window_days} days"
@@ -218,7 +232,9 @@ def _detail(explained: Explained) -> str:
             return ""
 
 
-def _row(match: Match, total: float, explained: Explained) -> tuple[object, ...]:
-    negative = match in explained.explanation.negatives
-    share = "keeps it out" if negative else f"{match.points / total:.0%}"
-    return ("-" * negative + match.keyword, match.field, match.text, match.count, share)
+def _row(match: Match, explained: Explained) -> tuple[object, ...]:
+    explanation = explained.explanation
+    if match in explanation.negatives:
+        return (f"-{match.keyword}", match.field, match.evidence, match.text, match.count, "", "keeps it out")
+    share = f"{match.points / explanation.relevance:.0%}" if explanation.relevance else ""
+    return (match.keyword, match.field, match.evidence, match.text, match.count, f"{match.points:.1f}", share)

@@ -18,7 +18,7 @@ from digestmail.cli.common import (
 )
 from digestmail.model import Paper
 from digestmail.newsletter.collect import Collected, collect
-from digestmail.ranking.scoring import Ranker
+from digestmail.ranking import Index
 from digestmail.rendering.issue import plural
 
 _SHOWN_SKIPS = 5
@@ -84,9 +84,8 @@ def papers(
     profile = profile_of(query)
     with newsletter_of(config) as newsletter:
         if profile.keywords:
-            everything = newsletter.store.corpus.newest()
-            ranking = Ranker(everything, [profile]).rank(profile)
-            found = [ranked.paper for ranked in ranking.papers[:limit]]
+            index = Index(newsletter.store.corpus.newest())
+            found = [ranked.paper for ranked in index.best(profile, limit)]
         else:
             found = newsletter.store.corpus.newest(limit)
     if as_json:

@@ -1,6 +1,7 @@
 """``subscribe``, ``unsubscribe`` and ``subscribers``: who gets what."""
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -22,7 +23,7 @@ from digestmail.cli.common import (
 )
 from digestmail.config.values import parse_timezone
 from digestmail.errors import InputError, NotFoundError
-from digestmail.model import Cadence, Subscriber, SubscriberStatus
+from digestmail.model import Cadence, Gate, Subscriber, SubscriberStatus
 from digestmail.newsletter import Subscription
 from digestmail.newsletter import subscribe as subscribing
 from digestmail.ranking.profile import format_keywords
@@ -32,7 +33,7 @@ app = typer.Typer(help="List, show, import and export subscribers.", no_args_is_
 AddressArgument = Annotated[str, typer.Argument(help="An e-mail address.")]
 
 
-def subscribe(
+def subscribe(  # noqa: PLR0913, PLR0917 - each is an option of the command
     address: AddressArgument,
     keywords: KeywordsOption = None,
     weekly: Annotated[bool, typer.Option("--weekly", help="One issue a week, on the day of --on.")] = False,
@@ -41,6 +42,10 @@ def subscribe(
     timezone: Annotated[str, typer.Option("--tz", help="IANA time zone; decides which day it is.")] = "UTC",
     max_papers: Annotated[
         int | None, typer.Option("--max", min=1, max=100, help="Papers in one issue.", show_default=False)
+    ] = None,
+    gate: Annotated[
+        Gate | None,
+        typer.Option("--gate", help="strict: few and sure; wide: more and looser.", show_default="issue.gate"),
     ] = None,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
@@ -53,21 +58,21 @@ def subscribe(
         digestmail subscribe me@example.org -k transformers -k '"mixture of experts"^3' -k 'author:Tri Dao' -k -survey
 
         digestmail subscribe lab@example.org -k quantization --weekly --on fri --tz Europe/Berlin --max 20
+
+        digestmail subscribe two@example.org -k '\\[systems] quantization^2' -k '\\[theory] grokking' --gate strict
     """
     if weekly and weekdays:
         raise typer.BadParameter("--weekly and --weekdays exclude one another")
-    subscription = Subscription(
-        email=address_of(address),
-        profile=profile_of(keywords),
-        cadence=Cadence.parse(f"weekly:{on}" if weekly else "weekdays" if weekdays else "daily"),
-        timezone=parse_timezone(timezone),
-        max_papers=max_papers,
-    )
+    email, profile = address_of(address), profile_of(keywords)
+    cadence = Cadence.parse(f"weekly:{on}" if weekly else "weekdays" if weekdays else "daily")
+    zone = parse_timezone(timezone)
     with newsletter_of(config) as newsletter:
+        profile = replace(profile, gate=gate or newsletter.rules.gate)
+        asked = Subscription(email=email, profile=profile, cadence=cadence, timezone=zone, max_papers=max_papers)
         subscribing.sync(newsletter)
-        change = subscribing.subscribe(newsletter, subscription)
-    keywords_now = ", ".join(format_keywords(subscription.profile)) or "the day's papers by upvotes"
-    say(f"{subscription.email}: {change} ({keywords_now}; {subscription.cadence}, {subscription.timezone})")
+        change = subscribing.subscribe(newsletter, asked)
+    keywords_now = ", ".join(format_keywords(profile)) or "the day's papers by upvotes"
+    say(f"{email}: {change} ({keywords_now}; {profile.gate} gate, {cadence}, {zone})")
 
 
 def unsubscribe(address: AddressArgument, config: ConfigOption = DEFAULT_CONFIG) -> None:
@@ -134,8 +139,8 @@ def import_(
 
     Doing it again changes nothing. People who have unsubscribed stay away.
     """
-    subscriptions = exchange.read(path)
     with newsletter_of(config) as newsletter:
+        subscriptions = exchange.read(path, newsletter.rules.gate)
         subscribing.sync(newsletter)
         done = subscribing.import_subscriptions(newsletter, subscriptions, dry_run=dry_run)
     for synced in done:

@@ -43,6 +43,7 @@ _KINDS = {
 }
 _VARIABLE = re.compile(r"\$\$\{|\$\{(?:(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^}]*))?\})?")
 _BARE_VARIABLE = re.compile(r"\{.*:\s*[^\s\"']*\$\{")
+_TEXT_AFTER_BRACKET = re.compile(r"[-:\[,]\s*\[[^\[\]]*\]\s*[^\s,\]}#]")
 _TEXT_AFTER_QUOTE = re.compile(r"""[-:\[,]\s*(?P<quote>["'])[^"']*(?P=quote)[^\s,\]}:#]""")
 
 
@@ -200,6 +201,8 @@ def _hint(text: str, line: int) -> str:
     written = lines[line - 1] if line <= len(lines) else ""
     if _BARE_VARIABLE.search(written):
         return " (between { and }, put ${NAME} in quotes)"
+    if _TEXT_AFTER_BRACKET.search(written):
+        return " (put quotes around a keyword with its topic, as in '[systems] quantization')"
     if _TEXT_AFTER_QUOTE.search(written):
         return """ (text goes on after a closing quote: put single quotes around all of it, as in '"exact phrase"^3')"""
     return ""

@@ -57,6 +57,8 @@ def format_path(path: KeyPath) -> str:
 def _file_path(loc: Iterable[int | str]) -> KeyPath:
     # where ``kind`` decides, pydantic puts it before the key: ("transport", "smtp", "port")
     path = tuple(loc)
+    if path[-1:] == ("[key]",):  # so pydantic marks that the key is wrong and not what it holds
+        path = path[:-1]
     place = {"transport": 1, "sources": 2}.get(str(path[0]) if path else "")
     return path if place is None else (*path[:place], *path[place + 1 :])
 
@@ -154,6 +156,7 @@ _WORDS: dict[str, Callable[[_Case], str]] = {
     "float_type": _expected("a number"),
     "bool_type": _expected("true or false"),
     "tuple_type": _expected("a list"),
+    "dict_type": _expected("keys and values"),
     "model_type": _expected("keys and values"),
     "model_attributes_type": _expected("keys and values"),
     "greater_than": _limit("must be above {gt:g}"),

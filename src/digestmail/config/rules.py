@@ -5,19 +5,29 @@ right, and every problem is to be reported at once.
 """
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from digestmail.config.document import Document, Problem
+from digestmail.config.document import Document, KeyPath, Problem
 from digestmail.config.values import parse_address
-from digestmail.errors import AddressError
+from digestmail.errors import AddressError, ProfileError
+from digestmail.ranking.profile import MAX_KEYWORDS, identity, other_topic, parse_keyword, parse_topic, with_topic
+
+if TYPE_CHECKING:
+    from digestmail.model import Keyword
 
 
 def conflicts(document: Document) -> Iterator[Problem]:
-    """Repeated addresses, sources of the same name, and credentials that lack a half or an encryption."""
+    """Repeated addresses, sources of the same name, keywords in two topics, and credentials that lack a half or an
+    encryption.
+    """
     yield from _repeats(document, ("subscribers", "email"), _address, "the same address as {}")
     yield from _repeats(
         document, ("sources", "name"), _label, "reports call this source the same as {}; give it a name"
     )
+    subscribers = document.data.get("subscribers")
+    for index, entry in enumerate(subscribers if isinstance(subscribers, list) else ()):
+        if isinstance(entry, dict):
+            yield from _keywords(document, ("subscribers", index), entry)
     transport = document.data.get("transport")
     if isinstance(transport, dict) and transport.get("kind") == "smtp":
         yield from _smtp(document, transport)
@@ -59,6 +69,55 @@ def _label(source: dict[str, Any]) -> str | None:
     if kind == "huggingface":
         return "huggingface"
     return f"{kind}:{path}" if kind and path else None
+
+
+def _keywords(document: Document, where: KeyPath, entry: dict[str, Any]) -> Iterator[Problem]:
+    texts = list(_texts(where, entry))
+    if len(texts) > MAX_KEYWORDS:
+        path = (*where, "topics" if entry.get("topics") else "keywords")
+        yield Problem(document.line(path), path, f"{len(texts)} keywords are too many: {MAX_KEYWORDS} at most")
+    elif any(text.startswith("[") for _, text in texts):  # a file may hold a million readers without topics
+        yield from _topics(document, texts)
+
+
+def _texts(where: KeyPath, entry: dict[str, Any]) -> Iterator[tuple[KeyPath, str]]:
+    """Every keyword of one subscriber with its topic in brackets, and where it stands."""
+    keywords, topics = entry.get("keywords"), entry.get("topics")
+    groups = [("", "keywords", keywords)]
+    if isinstance(topics, dict):
+        groups += [(name, "topics", texts) for name, texts in topics.items()]
+    for topic, key, texts in groups:
+        path = (*where, key, topic) if topic else (*where, key)
+        for index, text in enumerate(texts if isinstance(texts, list) else ()):
+            if isinstance(text, str):
+                yield (*path, index), with_topic(topic, text) if topic else text.strip()
+
+
+def _topics(document: Document, texts: list[tuple[KeyPath, str]]) -> Iterator[Problem]:
+    first: dict[tuple[object, ...], tuple[Keyword, int]] = {}
+    for path, text in texts:
+        line, hidden = document.line(path), path in document.expanded
+        try:
+            keyword = parse_keyword(text)
+        except ProfileError as error:
+            # any other reason is told about the keyword or the topic alone
+            if "topics" in path and _readable(text):
+                yield Problem(line, path, "this keyword takes no topic" if hidden else str(error))
+            continue
+        known, at = first.setdefault(identity(keyword), (keyword, line))
+        if why := other_topic(known, keyword):
+            yield Problem(line, path, f"{'a keyword belongs to one topic' if hidden else why} (first in line {at})")
+
+
+def _readable(text: str) -> bool:
+    """Whether both the topic and the keyword that ``with_topic`` joined can be read apart."""
+    topic, _, keyword = text.removeprefix("[").partition("] ")
+    try:
+        parse_keyword(keyword)
+        parse_topic(topic)
+    except ProfileError:
+        return False
+    return True
 
 
 def _smtp(document: Document, transport: dict[str, Any]) -> Iterator[Problem]:

@@ -6,12 +6,12 @@ A key without a value (``subscribers:`` with every entry commented out) counts a
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 from pydantic import (
-    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -28,9 +28,9 @@ from pydantic_core import PydanticCustomError, PydanticKnownError
 
 from digestmail.config import values
 from digestmail.config.document import plain
-from digestmail.errors import InputError, ProfileError
-from digestmail.model import Cadence, MailingList, Profile
-from digestmail.ranking.profile import parse_keywords
+from digestmail.errors import InputError
+from digestmail.model import Cadence, Gate, MailingList, Profile
+from digestmail.ranking.profile import MAX_TOPIC, parse_keywords, parse_topic, with_topic
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import URL
@@ -53,15 +53,6 @@ def _read(parse: Callable[[str], _T], unseen: str) -> PlainValidator:
             raise PydanticCustomError(REFUSED, "{why}", {"why": str(error), "unseen": unseen}) from None
 
     return PlainValidator(validate, json_schema_input_type=str)
-
-
-def _check_profile(keywords: tuple[str, ...]) -> tuple[str, ...]:
-    # each is a keyword by now; what is left is how many they are
-    try:
-        parse_keywords(keywords)
-    except ProfileError as error:
-        raise PydanticCustomError(REFUSED, "{why}", {"why": str(error), "unseen": "too many"}) from None
-    return keywords
 
 
 def _unquoted(value: object) -> object:
@@ -104,10 +95,12 @@ CadenceText = Annotated[
     WithJsonSchema({"type": "string", "pattern": "^(daily|weekdays|weekly(:(mon|tue|wed|thu|fri|sat|sun))?)$"}),
 ]
 TimeZone = Annotated[str, _read(values.parse_timezone, "unknown time zone")]
-Keywords = Annotated[
-    tuple[Annotated[str, _read(values.check_keyword, "not a keyword")], ...],
-    AfterValidator(_check_profile),
+# what keywords ask of one another, and how many there may be: rules.py
+Keywords = tuple[Annotated[str, _read(values.check_keyword, "not a keyword")], ...]
+TopicName = Annotated[
+    str, _read(parse_topic, "not a topic"), WithJsonSchema({"type": "string", "minLength": 1, "maxLength": MAX_TOPIC})
 ]
+GateName = Literal["strict", "normal", "wide"]
 
 
 class Section(BaseModel):
@@ -213,6 +206,11 @@ class IssueSettings(Section):
     max_age_days: Whole = Field(
         default=7, ge=1, le=365, description="For how many days after it was first seen a paper may be sent."
     )
+    gate: GateName = Field(
+        default="normal",
+        description="How much evidence a paper needs, for readers who name no gate: `strict` means few and sure, "
+        "`wide` more and looser.",
+    )
     empty: Literal["skip", "send"] = Field(
         default="skip", description="When nothing matched: `skip` the issue, or `send` one that says so."
     )
@@ -280,6 +278,11 @@ class SubscriberSettings(Section):
     keywords: Keywords = Field(
         default=(), description="What to look for. Without keywords: the day's papers by upvotes."
     )
+    topics: dict[TopicName, Keywords] = Field(
+        default={},
+        description="More keywords, in groups: an issue shows the papers of each under its name.",
+    )
+    gate: GateName | None = Field(default=None, description="`strict`, `normal` or `wide`, instead of `issue.gate`.")
     cadence: CadenceText = Field(
         default=Cadence(),
         json_schema_extra={"default": str(Cadence())},  # pydantic would show the parts of the dataclass
@@ -290,10 +293,10 @@ class SubscriberSettings(Section):
         default=None, description="Papers in one issue, instead of `issue.max_papers`."
     )
 
-    @property
-    def profile(self) -> Profile:
-        """The keywords, read."""
-        return parse_keywords(self.keywords)
+    def profile(self, gate: Gate) -> Profile:
+        """Keywords and topics, read; ``gate`` is for those who name none. Raises ProfileError where ``rules`` would."""
+        grouped = [with_topic(topic, text) for topic, texts in self.topics.items() for text in texts]
+        return replace(parse_keywords([*self.keywords, *grouped]), gate=Gate(self.gate) if self.gate else gate)
 
 
 class Config(Section):

@@ -18,8 +18,8 @@ from digestmail.ranking.profile import split_keywords
 
 _MAX_CSV_BYTES = 200_000_000  # a million readers
 
-#: the keys of one subscriber: the columns of a CSV file
-SUBSCRIBER_KEYS = SubscriberSettings.file_keys()
+#: the keys of one subscriber: the columns of a CSV file, whose keywords carry their topic in brackets
+SUBSCRIBER_KEYS = tuple(key for key in SubscriberSettings.file_keys() if key != "topics")
 
 
 class _SubscribersFile(Section):

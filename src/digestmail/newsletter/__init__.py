@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import time
 
-from digestmail.model import Cadence, MailingList, Profile
+from digestmail.model import Cadence, Gate, MailingList, Profile
 from digestmail.protocols import Clock, Source, Transport
 from digestmail.rendering.compile import Templates
 from digestmail.storage.store import Store
@@ -35,6 +35,8 @@ class Rules:
     max_papers: int = 10
     #: a paper is a candidate for this many days after it was first seen
     max_age_days: int = 7
+    #: for those who name none when they subscribe
+    gate: Gate = Gate.NORMAL
     #: whether a day without papers sends a short note
     send_empty: bool = False
     #: an issue is due from this local time of the subscriber on

@@ -1,11 +1,12 @@
 """Compose: due slots × candidates → issues, and the plan of each in the store."""
 
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import date, datetime, timedelta
 
 from digestmail.model import CadenceKind, Issue, Paper, Receipt, Subscriber, SubscriberStatus
 from digestmail.newsletter import Newsletter
-from digestmail.ranking.scoring import Ranker
+from digestmail.ranking import Index
 from digestmail.schedule import due_slot
 
 # one commit writes this many plans: durable in one go instead of one fsync each
@@ -57,14 +58,16 @@ def _compose_all(
     days = max(window_days(newsletter, subscriber) for subscriber in subscribers)
     since = now - timedelta(days=days)
     papers = newsletter.store.corpus.window(since, now)
-    ranker = Ranker(papers, {subscriber.profile for subscriber in subscribers})
+    index = Index(papers)
+    index.learn({subscriber.profile for subscriber in subscribers})
     for start in range(0, len(due), _BATCH):
         batch = due[start : start + _BATCH]
         promised = newsletter.store.deliveries.promised([subscriber for subscriber, _ in batch], since)
-        yield [
-            compose(newsletter, subscriber, slot, ranker, papers, promised.get(subscriber.uid, frozenset()), now)
-            for subscriber, slot in batch
+        barred = [
+            promised.get(subscriber.uid, frozenset()) | stale(newsletter, subscriber, papers, now)
+            for subscriber, _ in batch
         ]
+        yield list(compose(newsletter, batch, index, barred, now))
 
 
 def window_days(newsletter: Newsletter, subscriber: Subscriber) -> int:
@@ -73,30 +76,34 @@ def window_days(newsletter: Newsletter, subscriber: Subscriber) -> int:
     return max(days, _WEEK_AND_A_DAY) if subscriber.cadence.kind is CadenceKind.WEEKLY else days
 
 
+def stale(newsletter: Newsletter, subscriber: Subscriber, papers: Sequence[Paper], now: datetime) -> set[str]:
+    """The keys of papers that were seen too long ago to be candidates for this subscriber."""
+    begins = now - timedelta(days=window_days(newsletter, subscriber))
+    return {paper.key for paper in papers if (paper.first_seen or now) < begins}
+
+
 def compose(
     newsletter: Newsletter,
-    subscriber: Subscriber,
-    slot: date,
-    ranker: Ranker,
-    papers: Sequence[Paper],
-    promised: Container[str],
+    batch: Sequence[tuple[Subscriber, date]],
+    index: Index,
+    barred: Sequence[AbstractSet[str]],
     now: datetime,
-) -> Issue:
-    """The issue of one slot: candidates in the window and not in the ledger, ranked, the best of them chosen."""
-    begins = now - timedelta(days=window_days(newsletter, subscriber))
-    barred = {paper.key for paper in papers if paper.key in promised or (paper.first_seen or now) < begins}
-    ranking = ranker.rank(subscriber.profile, barred)
-    chosen = ranking.papers[: subscriber.max_papers or newsletter.rules.max_papers]
-    return Issue(
-        mailing_list=newsletter.mailing_list,
-        subscriber=subscriber,
-        slot=slot,
-        papers=chosen,
-        receipt=Receipt(
-            candidates=len(papers) - len(barred),
-            matched=len(ranking.papers),
-            excluded=ranking.excluded,
-            shown=len(chosen),
-        ),
-        composed_at=now,
-    )
+) -> Iterator[Issue]:
+    """The issues of some slots: the papers of ``index`` but those in each ``barred``, ranked, the best chosen."""
+    profiles = [subscriber.profile for subscriber, _ in batch]
+    sizes = [subscriber.max_papers or newsletter.rules.max_papers for subscriber, _ in batch]
+    ranked = index.rank_many(profiles, sizes, barred)
+    for (subscriber, slot), keys, chosen in zip(batch, barred, ranked, strict=True):
+        yield Issue(
+            mailing_list=newsletter.mailing_list,
+            subscriber=subscriber,
+            slot=slot,
+            papers=index.ranked(subscriber.profile, chosen),
+            receipt=Receipt(
+                candidates=index.count_without(keys),
+                matched=chosen.matched,
+                excluded=chosen.excluded,
+                shown=len(chosen.columns),
+            ),
+            composed_at=now,
+        )

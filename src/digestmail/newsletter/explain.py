@@ -9,7 +9,7 @@ from digestmail.model import Delivery, Paper, Subscriber
 from digestmail.newsletter import Newsletter
 from digestmail.newsletter.compose import window_days
 from digestmail.newsletter.subscribe import sync
-from digestmail.ranking.scoring import Explanation, Ranker
+from digestmail.ranking import Explanation, Index, choose
 from digestmail.text.identity import arxiv_id, doi, title_key
 
 
@@ -20,6 +20,7 @@ class Verdict(StrEnum):
     NEXT = "in the next issue"
     CARRIED = "matched, but others rank higher"
     EXCLUDED = "kept out by a negative keyword"
+    BELOW_GATE = "matched, but too little"
     UNMATCHED = "no keyword matches"
     TOO_OLD = "older than the window"
     SAMPLE = "a sample: live papers have taken over"
@@ -76,33 +77,31 @@ def _explain(newsletter: Newsletter, subscriber: Subscriber, paper: Paper) -> Ex
     since = now - timedelta(days=days)
     papers = newsletter.store.corpus.window(since, now)
     inside = {candidate.key for candidate in papers}
-    ranker = Ranker(papers if paper.key in inside else [*papers, paper], [subscriber.profile])
-    explanation = ranker.explain(subscriber.profile, paper.key)
+    index = Index(papers if paper.key in inside else [*papers, paper])
+    explanation = index.explain(subscriber.profile, paper.key)
     delivery = newsletter.store.deliveries.with_paper(subscriber.email, paper.key)
     promised = newsletter.store.deliveries.promised([subscriber], since).get(subscriber.uid, set())
     barred = promised | ({paper.key} - inside)
-    ranks = [ranked.paper.key for ranked in ranker.rank(subscriber.profile, barred).papers]
+    ranking = index.ranking(subscriber.profile, barred)
+    ranks = [ranked.paper.key for ranked in ranking.papers]
     rank = ranks.index(paper.key) + 1 if paper.key in ranks else None
     size = subscriber.max_papers or newsletter.rules.max_papers
-    verdict = _verdict(subscriber, paper, delivery, explanation, rank, size, inside)
+    if delivery:
+        verdict = Verdict.PROMISED
+    elif rank:
+        chosen = any(ranked.paper.key == paper.key for ranked in choose(ranking, size))
+        verdict = Verdict.NEXT if chosen else Verdict.CARRIED
+    else:
+        verdict = _kept_out(subscriber, paper, explanation, inside)
     return Explained(paper, subscriber, verdict, explanation, rank, size, days, delivery)
 
 
-def _verdict(
-    subscriber: Subscriber,
-    paper: Paper,
-    delivery: Delivery | None,
-    explanation: Explanation,
-    rank: int | None,
-    size: int,
-    inside: set[str],
-) -> Verdict:
-    if delivery:
-        return Verdict.PROMISED
-    if rank is not None:
-        return Verdict.NEXT if rank <= size else Verdict.CARRIED
+def _kept_out(subscriber: Subscriber, paper: Paper, explanation: Explanation, inside: set[str]) -> Verdict:
     if explanation.negatives:
         return Verdict.EXCLUDED
-    if subscriber.profile.wanted and not explanation.matches:
-        return Verdict.UNMATCHED
+    if subscriber.profile.wanted or subscriber.profile.liked:
+        if not explanation.matches:
+            return Verdict.UNMATCHED
+        if not explanation.passes:
+            return Verdict.BELOW_GATE
     return Verdict.SAMPLE if paper.sample and paper.key not in inside else Verdict.TOO_OLD

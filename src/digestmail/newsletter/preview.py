@@ -30,7 +30,7 @@ def preview(
     now = newsletter.clock()
     with newsletter.store.rehearsal():
         sync(newsletter)
-        subscriber = _reader(newsletter, email, profile, now)
+        subscriber = reader_of(newsletter, email, profile, now)
         newsletter.store.subscribers.put([subscriber])
         slot = day or _next_slot(newsletter, subscriber, now)
         always = replace(newsletter, rules=replace(newsletter.rules, send_empty=True))
@@ -39,8 +39,8 @@ def preview(
         return message_of(newsletter, next(delivery for delivery in deliveries if delivery.slot == slot))
 
 
-def _reader(newsletter: Newsletter, email: str | None, profile: Profile | None, now: datetime) -> Subscriber:
-    """The subscriber asked for, active and with the profile asked for."""
+def reader_of(newsletter: Newsletter, email: str | None, profile: Profile | None, now: datetime) -> Subscriber:
+    """The subscriber asked for, active and with the keywords asked for; gate and opinions stay their own."""
     if email is None:
         everyone = newsletter.store.subscribers.all(SubscriberStatus.ACTIVE)
         known = everyone[0] if everyone and profile is None else None
@@ -52,8 +52,10 @@ def _reader(newsletter: Newsletter, email: str | None, profile: Profile | None, 
         )
     if known is None:
         address = email or f"preview@{newsletter.mailing_list.domain}"
-        known = Subscriber(uid=newsletter.new_id(), email=address, created_at=now)
-    return replace(known, status=SubscriberStatus.ACTIVE, profile=known.profile if profile is None else profile)
+        own = Profile(gate=newsletter.rules.gate)
+        known = Subscriber(uid=newsletter.new_id(), email=address, profile=own, created_at=now)
+    keywords = known.profile.keywords if profile is None else profile.keywords
+    return replace(known, status=SubscriberStatus.ACTIVE, profile=replace(known.profile, keywords=keywords))
 
 
 def _next_slot(newsletter: Newsletter, subscriber: Subscriber, now: datetime) -> date:

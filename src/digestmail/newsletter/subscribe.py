@@ -120,7 +120,8 @@ def _changed(
     returns = base.status in _GONE
     subscriber = replace(
         base,
-        profile=asked.profile,
+        # what somebody thinks of papers outlives the keywords: only 'unlike' forgets it
+        profile=replace(asked.profile, liked=base.profile.liked, disliked=base.profile.disliked),
         cadence=asked.cadence,
         timezone=asked.timezone,
         max_papers=asked.max_papers,
@@ -138,9 +139,10 @@ def _changed(
 
 
 def _difference(old: Subscriber, new: Subscriber) -> str:
-    """``keywords: a, b → a, c; cadence: daily → weekdays``."""
+    """``keywords: a, b → a, [systems] c; gate: normal → strict; cadence: daily → weekdays``."""
     facts = [
         ("keywords", *(", ".join(format_keywords(one.profile)) or "none" for one in (old, new))),
+        ("gate", str(old.profile.gate), str(new.profile.gate)),
         ("cadence", str(old.cadence), str(new.cadence)),
         ("time zone", old.timezone, new.timezone),
         ("papers", str(old.max_papers), str(new.max_papers)),

@@ -1,11 +1,24 @@
 """An issue in words: what a template may say about it, as plain values. Pure given its arguments."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
+from itertools import count
 from urllib.parse import quote, urlsplit
 
-from digestmail.model import Cadence, CadenceKind, Field, Issue, Keyword, Match, Paper, Profile, RankedPaper, Rendered
+from digestmail.model import (
+    Cadence,
+    CadenceKind,
+    Evidence,
+    Field,
+    Issue,
+    Keyword,
+    Match,
+    Paper,
+    Profile,
+    RankedPaper,
+    Rendered,
+)
 from digestmail.ranking.profile import format_keyword
 from digestmail.rendering.compile import CompiledTemplate, day
 from digestmail.text.clean import clean_line, shorten
@@ -25,6 +38,13 @@ _WHERE = {
     Field.AUTHOR: "among the authors",
     Field.CATEGORY: "among the categories",
 }
+_OPINIONS = {
+    Evidence.LIKE: "like papers you asked for more of",
+    Evidence.DISLIKE: "like papers you asked for less of",
+}
+# some words of a keyword, here and there, would be a page full of bold
+_BOLD = (Evidence.EXACT, Evidence.NEAR)
+_NO_TOPIC = "More"
 _WEEKDAY_NAMES = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 
@@ -38,16 +58,18 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Why a paper is there: one keyword, and all the places where it was found."""
+    """Why a paper is there: one keyword and all the places where it was found, or an opinion about papers like it."""
 
-    #: the keyword as the subscriber wrote it
+    #: the keyword as the subscriber wrote it; empty for an opinion
     keyword: str
-    #: the matched words as the paper writes them, shown in bold
+    #: the matched words as the paper writes them, shown in bold; empty when the paper does not write the keyword out
     words: str
-    #: ``in the title, in the abstract ×3``
+    #: ``in the title, in the abstract ×3``, ``words of «mixture of experts» in the abstract``
     where: str
-    #: its part of the score, ``62%``; empty when it is the only reason
-    share: str
+    #: its part of all that speaks for the paper, ``62%``, adding up to 100; empty when it is the only reason
+    share: str = ""
+    #: it speaks against the paper
+    against: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +102,15 @@ class Card:
     links: tuple[Link, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Papers under one heading, the best first."""
+
+    #: the topic; empty in an issue without topics
+    heading: str
+    cards: tuple[Card, ...]
+
+
 def render_issue(issue: Issue, template: CompiledTemplate, *, unsubscribe_url: str) -> Rendered:
     """Fill ``template`` with ``issue``; the same arguments give the same words.
 
@@ -90,22 +121,47 @@ def render_issue(issue: Issue, template: CompiledTemplate, *, unsubscribe_url: s
 
 def issue_context(issue: Issue, *, unsubscribe_url: str) -> dict[str, object]:
     """Everything a template of an issue may use; ``docs/how-to/write-a-template.md`` lists it."""
-    cards = tuple(_card(number, ranked) for number, ranked in enumerate(issue.papers, start=1))
+    groups = tuple(_groups(issue))
+    cards = tuple(card for group in groups for card in group.cards)
     profile = issue.subscriber.profile
     return {
         "newsletter": clean_line(issue.mailing_list.name),
         "date": issue.slot,
+        "groups": groups,
         "cards": cards,
         "headline": shorten(cards[0].title, _HEADLINE_WIDTH) if cards else "",
         "preview": _preview(cards),
         "sample": issue.sample,
-        "by_upvotes": not profile.wanted,
+        "by_upvotes": not (profile.wanted or profile.liked),
+        "by_likes": bool(profile.liked) and not profile.wanted,
+        "by_topic": any(group.heading for group in groups),
         "receipt": _receipt(issue),
         "address": clean_line(issue.subscriber.email),
         "cadence": _cadence(issue.subscriber.cadence),
         "keywords": _keywords(profile),
         "unsubscribe_url": unsubscribe_url,
     }
+
+
+def _groups(issue: Issue) -> Iterator[Group]:
+    """The papers by topic, in the order of the profile's topics; those without one come last."""
+    if not any(ranked.topic for ranked in issue.papers):
+        ordered = {"": issue.papers} if issue.papers else {}
+    else:
+        topics = [keyword.topic for keyword in issue.subscriber.profile.wanted]
+        # the plan may be older than the profile
+        topics += [ranked.topic for ranked in issue.papers]
+        named = [*filter(None, dict.fromkeys(topics)), ""]
+        ordered = {topic: tuple(_best_first(issue.papers, topic)) for topic in named}
+    numbers = count(1)
+    for topic, papers in ordered.items():
+        if papers:
+            heading = (clean_line(topic) or _NO_TOPIC) if len(ordered) > 1 else ""
+            yield Group(heading, tuple(_card(next(numbers), ranked) for ranked in papers))
+
+
+def _best_first(papers: Sequence[RankedPaper], topic: str) -> list[RankedPaper]:
+    return sorted((ranked for ranked in papers if ranked.topic == topic), key=lambda ranked: -ranked.score)
 
 
 def _card(number: int, ranked: RankedPaper) -> Card:
@@ -157,7 +213,8 @@ def _abstract_runs(ranked: RankedPaper) -> Iterator[Run]:
     # Spans count characters of the abstract as it was matched, and the ellipsis is none of them.
     kept = len(text) - text.endswith("…") if written.startswith(text.removesuffix("…")) else 0
     end = 0
-    spans = (span for match in ranked.matches if match.field is Field.ABSTRACT for span in match.spans)
+    bold = (match for match in ranked.matches if match.field is Field.ABSTRACT and match.evidence in _BOLD)
+    spans = (span for match in bold for span in match.spans)
     for first, last in sorted(spans):
         if end <= first < last <= kept:
             if first > end:
@@ -169,27 +226,47 @@ def _abstract_runs(ranked: RankedPaper) -> Iterator[Run]:
 
 
 def _reasons(ranked: RankedPaper) -> Iterator[Reason]:
-    """One reason per keyword, in the order of the matches."""
-    by_keyword: dict[str, list[Match]] = {}
+    """One reason per keyword and per kind of opinion, in the order of the matches; what speaks against comes last."""
+    groups: dict[tuple[bool, str], list[Match]] = {}
     for match in ranked.matches:
-        by_keyword.setdefault(match.keyword, []).append(match)
-    for keyword, matches in by_keyword.items():
-        points = sum(match.points for match in matches)
-        yield Reason(
-            keyword=clean_line(keyword),
-            words=clean_line(matches[0].text) or clean_line(keyword),
-            where=", ".join(_where(match) for match in matches),
-            share=_share(points, ranked.relevance) if len(by_keyword) > 1 else "",
-        )
+        opinion = match.evidence in _OPINIONS
+        groups.setdefault((opinion, match.evidence if opinion else match.keyword), []).append(match)
+    weighed = [(matches, sum(match.points for match in matches)) for matches in groups.values()]
+    wanted = [(matches, points) for matches, points in weighed if points > 0]
+    shares = _percentages([points for _, points in wanted]) if len(wanted) > 1 else [0]
+    for (matches, _), share in zip(wanted, shares, strict=False):
+        yield _reason(matches, f"{share}%" if share else "")
+    for matches, points in weighed:
+        if wanted and points < 0:
+            yield _reason(matches, "", against=True)
+
+
+def _reason(matches: Sequence[Match], share: str, *, against: bool = False) -> Reason:
+    first = matches[0]
+    keyword = clean_line(first.keyword)
+    if first.evidence in _OPINIONS:
+        return Reason("", "", _OPINIONS[first.evidence], share, against)
+    written = next((match for match in matches if match.evidence is not Evidence.WORDS), None)
+    if written is None:
+        places = ", ".join(_WHERE[match.field] for match in matches)
+        return Reason(keyword, "", f"words of «{keyword}» {places}", share, against)
+    return Reason(keyword, clean_line(written.text) or keyword, ", ".join(map(_where, matches)), share, against)
 
 
 def _where(match: Match) -> str:
-    return _WHERE[match.field] + (f" ×{match.count}" if match.count > 1 else "")
+    how = {Evidence.NEAR: "close together ", Evidence.WORDS: "some of its words "}.get(match.evidence, "")
+    times = f" ×{match.count}" if match.count > 1 and match.evidence is not Evidence.WORDS else ""
+    return how + _WHERE[match.field] + times
 
 
-def _share(points: float, relevance: float) -> str:
-    percent = round(100 * points / relevance) if relevance > 0 else 0
-    return f"{percent}%" if percent else ""
+def _percentages(parts: Sequence[float]) -> list[int]:
+    """Whole per cent that add up to 100, by the largest remainders (Hamilton's method)."""
+    exact = [100 * part / sum(parts) for part in parts]
+    shares = [int(share) for share in exact]
+    remainders = sorted(range(len(parts)), key=lambda at: shares[at] - exact[at])
+    for at in remainders[: 100 - sum(shares)]:
+        shares[at] += 1
+    return shares
 
 
 def _links(paper: Paper) -> Iterator[Link]:
@@ -243,7 +320,7 @@ def _receipt(issue: Issue) -> str:
     """``214 new papers, 19 matched, 10 here, 9 carried to next time; 2 kept out by your negative keywords``."""
     receipt = issue.receipt
     parts = [plural(receipt.candidates, "new paper")]
-    if issue.subscriber.profile.wanted:
+    if issue.subscriber.profile.wanted or issue.subscriber.profile.liked:
         parts.append(f"{receipt.matched:,} matched")
     parts.append(f"{receipt.shown:,} here")
     if receipt.carried > 0:

@@ -37,6 +37,16 @@ class Corpus:
                 rows = rows.where(paper.c.sample == false())
             return [paper_of(row) for row in connection.execute(rows).mappings()]
 
+    def seen(self) -> tuple[datetime, datetime] | None:
+        """When the first and the last of the papers that ``window`` knows were first seen; None without papers."""
+        paper = tables.paper
+        with self._database.read() as connection:
+            ends = select(func.min(paper.c.first_seen), func.max(paper.c.first_seen))
+            if _holds_live(connection):
+                ends = ends.where(paper.c.sample == false())
+            first, last = connection.execute(ends).one()
+        return (first, last) if first else None
+
     def holds_live_papers(self) -> bool:
         """Whether any paper came from a source that is not a fallback."""
         with self._database.read() as connection:

@@ -2,13 +2,13 @@
 
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy
-from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
+from sqlalchemy import Connection, Engine, RowMapping, Table, create_engine, event, inspect, select, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import StaticPool
 
@@ -85,6 +85,14 @@ class Database:
             yield
         except (SQLAlchemyError, sqlite3.Error) as error:
             raise StoreError(f"store {_shown(self.url)}: {_reason(error)}") from error
+
+
+def rows_by_id(connection: Connection, table: Table, ids: Iterable[int]) -> Iterator[RowMapping]:
+    """The rows with these ids, each once, in the order of the ids."""
+    distinct = sorted(set(ids))
+    for start in range(0, len(distinct), CHUNK):
+        query = select(table).where(table.c.id.in_(distinct[start : start + CHUNK])).order_by(table.c.id)
+        yield from connection.execute(query).mappings()
 
 
 def _engine(url: str) -> Engine:

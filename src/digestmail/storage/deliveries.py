@@ -1,7 +1,7 @@
 """Deliveries and the ledger: what has been promised to whom, and what became of it."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -10,7 +10,6 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     RowMapping,
-    Table,
     and_,
     delete,
     func,
@@ -24,6 +23,7 @@ from sqlalchemy import (
 from digestmail.model import (
     Delivery,
     DeliveryStatus,
+    Evidence,
     Field,
     Issue,
     Match,
@@ -35,8 +35,8 @@ from digestmail.model import (
 )
 from digestmail.storage import tables
 from digestmail.storage.corpus import paper_of
-from digestmail.storage.database import CHUNK, Database
-from digestmail.storage.subscribers import subscriber_of
+from digestmail.storage.database import CHUNK, Database, rows_by_id
+from digestmail.storage.subscribers import subscribers_of
 
 #: a claim that is not settled by then was left by a process that died
 LEASE = timedelta(minutes=30)
@@ -275,6 +275,7 @@ def _plan_json(issue: Issue, paper_ids: Sequence[int]) -> dict[str, Any]:
             {
                 "id": paper_id,
                 "score": ranked.score,
+                "topic": ranked.topic,
                 # counts grow while a delivery waits; the message is to stay the same
                 "upvotes": ranked.paper.upvotes,
                 "comments": ranked.paper.comments,
@@ -289,18 +290,11 @@ def _plan_json(issue: Issue, paper_ids: Sequence[int]) -> dict[str, Any]:
 def _load(connection: Connection, condition: Any, *, limit: int | None = None) -> list[Delivery]:
     query = select(_delivery).join(_subscriber).where(condition)
     rows = connection.execute(query.order_by(_delivery.c.slot.desc(), _delivery.c.id).limit(limit)).mappings().all()
-    people = {
-        row["id"]: subscriber_of(row) for row in _by_id(connection, _subscriber, [row["subscriber_id"] for row in rows])
-    }
+    subscribers = list(rows_by_id(connection, _subscriber, [row["subscriber_id"] for row in rows]))
+    people = dict(zip((row["id"] for row in subscribers), subscribers_of(connection, subscribers), strict=True))
     paper_ids = [planned["id"] for row in rows for planned in row["plan"]["papers"]]
-    papers = {row["id"]: paper_of(row) for row in _by_id(connection, _paper, paper_ids)}
+    papers = {row["id"]: paper_of(row) for row in rows_by_id(connection, _paper, paper_ids)}
     return [_delivery_of(row, people[row["subscriber_id"]], papers) for row in rows]
-
-
-def _by_id(connection: Connection, table: Table, ids: Iterable[int]) -> Iterator[RowMapping]:
-    distinct = sorted(set(ids))
-    for start in range(0, len(distinct), CHUNK):
-        yield from connection.execute(select(table).where(table.c.id.in_(distinct[start : start + CHUNK]))).mappings()
 
 
 def _delivery_of(row: RowMapping, subscriber: Subscriber, papers: dict[int, Paper]) -> Delivery:
@@ -320,11 +314,17 @@ def _delivery_of(row: RowMapping, subscriber: Subscriber, papers: dict[int, Pape
 
 
 def _ranked_of(planned: dict[str, Any], paper: Paper) -> RankedPaper:
-    matches = tuple(
-        Match(
-            **{**match, "field": Field(match["field"]), "spans": tuple((start, end) for start, end in match["spans"])}
-        )
-        for match in planned["matches"]
-    )
     counted = replace(paper, upvotes=planned["upvotes"], comments=planned["comments"])
-    return RankedPaper(counted, planned["score"], matches)
+    # plans of the first version have neither topics nor kinds of evidence
+    return RankedPaper(counted, planned["score"], tuple(map(_match_of, planned["matches"])), planned.get("topic", ""))
+
+
+def _match_of(planned: dict[str, Any]) -> Match:
+    return Match(
+        **{
+            **planned,
+            "field": Field(planned["field"]),
+            "spans": tuple((start, end) for start, end in planned["spans"]),
+            "evidence": Evidence(planned.get("evidence", Evidence.EXACT)),
+        }
+    )

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from digestmail.storage.corpus import Corpus
 from digestmail.storage.database import Database
 from digestmail.storage.deliveries import Deliveries
+from digestmail.storage.feedback import Feedback
 from digestmail.storage.fetches import Fetches
 from digestmail.storage.subscribers import Subscribers
 
@@ -21,6 +22,7 @@ class Store:
         self._database = Database(url)
         self.corpus = Corpus(self._database)
         self.subscribers = Subscribers(self._database)
+        self.feedback = Feedback(self._database)
         self.deliveries = Deliveries(self._database)
         self.fetches = Fetches(self._database)
 

@@ -1,14 +1,16 @@
-"""Subscribers: addresses and profiles."""
+"""Subscribers: addresses and profiles. A profile is keywords, gate, and the opinions that ``feedback`` keeps."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import RowMapping, func, insert, select, update
+from sqlalchemy import Connection, RowMapping, func, insert, select, update
 
-from digestmail.model import Cadence, Origin, Subscriber, SubscriberStatus
+from digestmail.model import Cadence, Gate, Origin, Profile, Subscriber, SubscriberStatus
 from digestmail.ranking.profile import format_keywords, parse_keywords
 from digestmail.storage import tables
 from digestmail.storage.database import CHUNK, Database
+from digestmail.storage.feedback import Kind, Opinion, opinions_of
 
 _FIXED = ("uid", "email", "email_key", "created_at")
 
@@ -26,13 +28,12 @@ class Subscribers:
     def find_all(self, emails: Iterable[str]) -> dict[str, Subscriber]:
         """Those of these addresses that are known, by their address in lower case."""
         keys = list(dict.fromkeys(email.lower() for email in emails))
-        found: dict[str, Subscriber] = {}
+        found: list[RowMapping] = []
         with self._database.read() as connection:
             for start in range(0, len(keys), CHUNK):
                 query = select(tables.subscriber).where(tables.subscriber.c.email_key.in_(keys[start : start + CHUNK]))
-                for row in connection.execute(query).mappings():
-                    found[row["email_key"]] = subscriber_of(row)
-        return found
+                found += connection.execute(query).mappings()
+            return {subscriber.email.lower(): subscriber for subscriber in subscribers_of(connection, found)}
 
     def all(self, status: SubscriberStatus | None = None, origin: Origin | None = None) -> list[Subscriber]:
         """Everyone, or everyone of one status or origin, in the order they came."""
@@ -42,7 +43,7 @@ class Subscribers:
         if origin:
             query = query.where(tables.subscriber.c.origin == origin)
         with self._database.read() as connection:
-            return [subscriber_of(row) for row in connection.execute(query).mappings()]
+            return subscribers_of(connection, connection.execute(query).mappings().all())
 
     def count_by_status(self) -> dict[SubscriberStatus, int]:
         """How many subscribers there are in each status."""
@@ -53,7 +54,8 @@ class Subscribers:
     def put(self, subscribers: Iterable[Subscriber]) -> None:
         """Insert or replace by address.
 
-        A known address keeps its ``uid``, which the ledger hangs on, and ``created_at``.
+        A known address keeps its ``uid``, which the ledger hangs on, ``created_at``, and its opinions, which only
+        ``Feedback`` changes.
         """
         table = tables.subscriber
         with self._database.write() as connection:
@@ -72,6 +74,7 @@ def _values(subscriber: Subscriber) -> dict[str, Any]:
         "email": subscriber.email,
         "email_key": subscriber.email.lower(),
         "keywords": format_keywords(subscriber.profile),
+        "gate": subscriber.profile.gate,
         "cadence": str(subscriber.cadence),
         "timezone": subscriber.timezone,
         "max_papers": subscriber.max_papers,
@@ -81,12 +84,17 @@ def _values(subscriber: Subscriber) -> dict[str, Any]:
     }
 
 
-def subscriber_of(row: RowMapping) -> Subscriber:
-    """The subscriber of a row."""
+def subscribers_of(connection: Connection, rows: Sequence[RowMapping]) -> list[Subscriber]:
+    """The subscribers of these rows, in their order, with the papers they liked and disliked."""
+    opinions = opinions_of(connection, (row["id"] for row in rows))
+    return [_subscriber_of(row, opinions.get(row["id"], ())) for row in rows]
+
+
+def _subscriber_of(row: RowMapping, opinions: Sequence[Opinion]) -> Subscriber:
     return Subscriber(
         uid=row["uid"],
         email=row["email"],
-        profile=parse_keywords(row["keywords"]),
+        profile=_profile_of(row, opinions),
         cadence=Cadence.parse(row["cadence"]),
         timezone=row["timezone"],
         max_papers=row["max_papers"],
@@ -94,3 +102,8 @@ def subscriber_of(row: RowMapping) -> Subscriber:
         origin=Origin(row["origin"]),
         created_at=row["created_at"],
     )
+
+
+def _profile_of(row: RowMapping, opinions: Sequence[Opinion]) -> Profile:
+    liked, disliked = (tuple(one.paper for one in opinions if one.kind is kind) for kind in Kind)
+    return replace(parse_keywords(row["keywords"]), gate=Gate(row["gate"]), liked=liked, disliked=disliked)

@@ -20,7 +20,7 @@ from sqlalchemy import (
 )
 
 #: the newest migration, which this version of digestmail needs
-SCHEMA_VERSION = "0001"
+SCHEMA_VERSION = "0002"
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -89,12 +89,23 @@ subscriber = Table(
     Column("email_key", Text, nullable=False, unique=True),
     # the keywords as people write them: the syntax is the format
     Column("keywords", JSON, nullable=False),
+    Column("gate", Text, nullable=False, server_default="normal"),
     Column("cadence", Text, nullable=False),
     Column("timezone", Text, nullable=False),
     Column("max_papers", Integer),
     Column("status", Text, nullable=False, index=True),
     Column("origin", Text, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
+)
+
+#: "more like this" and "less like this": what a subscriber thinks of a paper
+feedback = Table(
+    "feedback",
+    metadata,
+    Column("subscriber_id", ForeignKey("subscriber.id"), primary_key=True),
+    Column("paper_id", ForeignKey("paper.id"), primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
 )
 
 #: one row per slot; the unique constraint is what makes a second run harmless

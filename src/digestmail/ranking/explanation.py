@@ -1,0 +1,106 @@
+"""Which words of a paper speak for it, as the paper writes them. Pure."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from digestmail.model import Evidence, Field, Match, Paper
+from digestmail.ranking.matching import PhraseIndex, category_names, close_windows, forms, reach
+from digestmail.ranking.queries import Query, back_off_word
+from digestmail.text.analysis import Token, tokens
+
+Span = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What a profile finds in one paper: what speaks for it and what keeps it out."""
+
+    matches: tuple[Match, ...]
+    negatives: tuple[Match, ...]
+    #: what the paper is ranked by, and what it must reach to be shown; the unit is the point
+    score: float = 0.0
+    threshold: float = 0.0
+
+    @property
+    def relevance(self) -> float:
+        """The sum of the points."""
+        return sum(match.points for match in self.matches)
+
+    @property
+    def passes(self) -> bool:
+        """Whether there is enough evidence."""
+        # sums of points carry the rounding of their decimals
+        return self.relevance >= self.threshold * (1 - 1e-9)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One query in one field."""
+
+    field: Field
+    evidence: Evidence
+    #: the first occurrence as the paper writes it
+    text: str
+    count: int
+    spans: tuple[Span, ...] = ()
+
+
+def found_in(paper: Paper, query: Query) -> Iterator[Found]:
+    """Where the query is found, the strongest kind of evidence in each field."""
+    if query.field is Field.AUTHOR:
+        index = _index(query)
+        names = [name for name in paper.authors if next(index.scan(tokens(name)), None)]
+        if names:
+            yield Found(Field.AUTHOR, Evidence.AUTHOR, ", ".join(names), len(names))
+    elif query.field is Field.CATEGORY:
+        categories = [
+            one for one in paper.categories if query.words[0] in (one.casefold(), one.casefold().partition(".")[0])
+        ]
+        if query.words[0] in category_names(paper):
+            yield Found(Field.CATEGORY, Evidence.CATEGORY, categories[0], 1)
+    else:
+        for field, text in ((Field.TITLE, paper.title), (Field.ABSTRACT, paper.abstract)):
+            if query.field in (Field.ANY, field) and (found := _in_text(query, field, text)):
+                yield found
+
+
+def _in_text(query: Query, field: Field, text: str) -> Found | None:
+    words = _tokens(text)
+    exact = tuple(dict.fromkeys((words[first].start, words[last].end) for _, first, last in _index(query).scan(words)))
+    if exact:
+        return Found(field, Evidence.EXACT, text[slice(*exact[0])], len(exact), exact)
+    if query.near and (windows := _windows(query, words)):
+        inside = tuple(
+            (token.start, token.end)
+            for first, last in windows
+            for token in words[first : last + 1]
+            if not set(query.words).isdisjoint(forms(token))
+        )
+        first, last = windows[0]
+        return Found(field, Evidence.NEAR, text[words[first].start : words[last].end], len(windows), inside)
+    stems = set(query.stems)
+    spans = tuple((token.start, token.end) for token in words if back_off_word(token) in stems)
+    if not spans:
+        return None
+    written = dict.fromkeys(text[start:end] for start, end in spans)
+    folded = {word.casefold(): word for word in reversed(written)}
+    return Found(
+        field, Evidence.WORDS, ", ".join(word for word in written if word in folded.values()), len(spans), spans
+    )
+
+
+def _windows(query: Query, words: Sequence[Token]) -> list[Span]:
+    asked = sorted(set(query.words))
+    places = [[place for place, token in enumerate(words) if word in forms(token)] for word in asked]
+    return close_windows(places, reach(query)) if all(places) else []
+
+
+@lru_cache(maxsize=4096)
+def _index(query: Query) -> PhraseIndex:
+    return PhraseIndex((spelling, 0) for spelling in query.spellings)
+
+
+@lru_cache(maxsize=1024)
+def _tokens(text: str) -> list[Token]:
+    return tokens(text)

@@ -1,0 +1,82 @@
+"""What a keyword looks for, apart from who asks and how much it weighs to them. Pure."""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from itertools import pairwise
+from typing import NamedTuple
+
+from digestmail.model import Field, Keyword
+from digestmail.text.analysis import STOP_WORDS, Token, joined, tokens
+
+#: what each word asks of a token, in order: its folded form, ``=`` its plain form, or ``^`` its form as written
+Phrase = tuple[str, ...]
+
+
+class Query(NamedTuple):
+    """All keywords that ask the same share one query, whoever wrote them and with whatever weight."""
+
+    field: Field
+    #: the words in order; for categories the category itself
+    words: Phrase
+    #: other ways to write the phrase that count as the phrase: ``multi modal``, ``multimodal``
+    spellings: tuple[Phrase, ...] = ()
+    #: distinct words (stems, or acronyms as written) that back-off counts; none for quoted phrases
+    stems: tuple[str, ...] = ()
+
+    @property
+    def in_text(self) -> bool:
+        """Whether it looks in title or abstract."""
+        return self.field in (Field.ANY, Field.TITLE, Field.ABSTRACT)
+
+    @property
+    def near(self) -> bool:
+        """Whether its words count when they only stand close together."""
+        return self.in_text and len(self.words) > 1 and bool(self.stems)
+
+
+def query_of(keyword: Keyword) -> Query:
+    """The query of a keyword."""
+    return _query(keyword.phrase, str(keyword.field), keyword.exact)
+
+
+@lru_cache(maxsize=1 << 17)
+def _query(phrase: str, field_name: str, exact: bool) -> Query:
+    field = Field(field_name)
+    if field is Field.CATEGORY:
+        return Query(field, (phrase.casefold().removesuffix(".*").strip(),))
+    found = tokens(phrase)
+    if field is Field.AUTHOR:
+        words = tuple(f"={token.word}" for token in found)
+        return Query(field, words, (words,))
+    words = tuple(_asked(token, exact=exact) for token in found)
+    if exact:
+        return Query(field, words, (words,))
+    return Query(field, words, tuple(dict.fromkeys([words, *_joined_spellings(found)])), _stems(found))
+
+
+def _asked(token: Token, *, exact: bool) -> str:
+    if token.acronym:
+        return f"^{token.acronym}"
+    return f"={token.word}" if exact else token.term
+
+
+def _joined_spellings(words: Sequence[Token]) -> list[Phrase]:
+    """The phrase with one pair of neighbours written as one word, for every pair that people join."""
+    asked = [_asked(token, exact=False) for token in words]
+    spellings: list[Phrase] = []
+    for place, (first, second) in enumerate(pairwise(words)):
+        one = joined(first, second)
+        if one:
+            spellings.append((*asked[:place], _asked(one, exact=False), *asked[place + 2 :]))
+    return spellings
+
+
+def _stems(words: Sequence[Token]) -> tuple[str, ...]:
+    """Sorted; function words only when there is nothing else."""
+    telling = [token for token in words if token.word not in STOP_WORDS] or words
+    return tuple(sorted({stem for token in telling if (stem := back_off_word(token))}))
+
+
+def back_off_word(token: Token) -> str:
+    """What back-off compares: acronyms as written, other words by their stem."""
+    return f"^{token.acronym}" if token.acronym else token.stem
