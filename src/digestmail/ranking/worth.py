@@ -5,7 +5,7 @@
     idf(df)  = ln(1 + (N - df + .5) / (df + .5))                                  N, df over the corpus
     tf       = 3·title / (1 - b + b·length/average) + abstract / (1 - b + b·length/average)
     sat(x,k) = x·(k + 1) / (x + k)
-    phrase   = idf·sat(tf exact, 1.2) + .5·idf·sat(tf windows, 1.2)   b = .3 in titles, .4 in abstracts
+    phrase   = idf·sat(tf exact, 1.2) + idf·sat(tf windows, 1.2)   b = .3 in titles, .4 in abstracts
     words    = .75·Σ idf·sat(tf word, 2)                         b = .5; none for quoted phrases
 
 Robertson and Zaragoza, "The Probabilistic Relevance Framework" (2009), for BM25F; Metzler and Croft, "A Markov Random
@@ -36,7 +36,7 @@ AUTHOR_POINTS = 12.0
 CATEGORY_POINTS = 1.0
 
 TITLE_WEIGHT = 3.0
-_NEAR_SHARE = 0.5
+_NEAR_SHARE = 1.0
 _WORD_SHARE = 0.75
 _PHRASE_SATURATION = 1.2
 _WORD_SATURATION = 2.0
