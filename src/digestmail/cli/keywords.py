@@ -23,8 +23,8 @@ from digestmail.newsletter import keywords as choosing
 from digestmail.newsletter.keywords import Checked, Suggested, Suggestions
 from digestmail.newsletter.past import Past
 from digestmail.ranking.diagnosis import KeywordReport, Verdict
-from digestmail.ranking.likeness import Said
 from digestmail.ranking.profile import format_keyword
+from digestmail.ranking.spelling import Said
 from digestmail.rendering.issue import plural
 
 app = typer.Typer(help="Find out which keywords serve you.", no_args_is_help=True)

@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from digestmail.model import Field, Keyword, Paper, Profile
-from digestmail.ranking.likeness import Said, alike
 from digestmail.ranking.occurrences import Occurrences, find_occurrences
 from digestmail.ranking.profile import format_keyword
+from digestmail.ranking.spelling import Said, alike
 
 #: two keywords are one when their papers overlap this much (Jaccard)
 SAME = 0.8

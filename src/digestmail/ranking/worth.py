@@ -10,8 +10,8 @@
 
 Robertson and Zaragoza, "The Probabilistic Relevance Framework" (2009), for BM25F; Metzler and Croft, "A Markov Random
 Field Model for Term Dependencies" (2005), for windows. On nine weeks of papers and 32 curated topics the word
-back-off is what matters (``benchmarks.relevance``): .75 is best for one interest among those that keep a profile of
-several interests above nDCG@10 .58; any title weight from 2 to 5 and any saturation from .8 to 3 ranks the same.
+back-off is what matters (``benchmarks.relevance``); any title weight from 2 to 5 and any saturation from .8 to 3 ranks
+the same.
 
 Points are whole thousandths. Whole numbers add up the same in every order, so a ranking is the same to the last
 digit whatever the order of papers, subscribers and blocks.
