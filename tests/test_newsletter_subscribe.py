@@ -151,3 +151,22 @@ def test_an_imported_list_does_not_overrule_the_config_file(store: Store) -> Non
     assert [one.change for one in import_subscriptions(house, [subscription()])] == [Change.UNCHANGED]
     assert [one.change for one in import_subscriptions(house, [subscription(keywords=["x"])])] == [Change.IN_FILE]
     assert store.subscribers.all()[0].profile == subscription().profile
+
+
+def test_a_paper_with_too_little_evidence_is_below_the_gate_and_says_by_how_much(store: Store) -> None:
+    store.corpus.add(
+        [
+            paper("Graph neural networks", key="arxiv:2606.00001"),
+            paper("Neural things", key="arxiv:2606.00002"),
+            *(paper(f"Birds {number}") for number in range(20)),
+        ],
+        NOON,
+    )
+    house = newsletter(store)
+    subscribe(house, subscription(keywords=["graph neural network"]))
+    below = explain(house, "reader@example.org", "2606.00002")
+    assert below.verdict is Verdict.BELOW_GATE
+    assert 0 < below.explanation.relevance < below.explanation.threshold
+    shown = explain(house, "reader@example.org", "2606.00001")
+    assert shown.verdict is Verdict.NEXT
+    assert shown.explanation.relevance >= shown.explanation.threshold

@@ -5,10 +5,10 @@
     keyword  = ["[" topic "]"] ["-"] [field ":"] ( words | '"' words '"' ) ["^" weight]
     field    = "title" | "abstract" | "author" | "category"     (also ti, abs, au, cat)
 
-``mixture of experts`` matches the words next to each other, plurals folded; ``"mixture of experts"`` takes them as they
-are; ``RAG`` is matched as written; ``^3`` weighs a keyword; ``-survey`` keeps papers out; ``[systems] quantization``
-belongs to a topic, an interest group under whose heading an issue shows its papers. Keywords are literals, never
-regular expressions.
+``mixture of experts`` looks for the phrase, plurals folded, and for less for its words; ``"mixture of experts"`` takes
+the phrase as it is; ``RAG`` is matched as written; ``^3`` weighs a keyword; ``-survey`` keeps papers out; ``[systems]
+quantization`` belongs to a topic, an interest group under whose heading an issue shows its papers. Keywords are
+literals, never regular expressions.
 """
 
 import difflib
