@@ -11,7 +11,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from builders import NOON, TODAY, paper, papers, subscriber
-from digestmail.errors import DeliveryDeferred, DeliveryRejected, SourceUnavailable, TemplateError, TransportUnavailable
+from digestmail.errors import (
+    DeliveryDeferred,
+    DeliveryRejected,
+    InputError,
+    SourceUnavailable,
+    TemplateError,
+    TransportUnavailable,
+)
 from digestmail.model import DeliveryStatus, Envelope, Origin, SubscriberStatus
 from digestmail.newsletter.preview import preview
 from digestmail.newsletter.run import run
@@ -350,3 +357,17 @@ def test_one_address_that_no_message_can_carry_does_not_hold_up_the_others(store
         "broken address@example.org"
     ]
     assert report.needs_attention
+
+
+def test_a_preview_of_a_day_without_an_issue_says_so(store: Store) -> None:
+    weekly = newsletter(store, subscriptions=[subscription(cadence="weekly:sun")])
+    with pytest.raises(InputError, match="gets no issue on Tuesday 2026-06-30: weekly:sun"):
+        preview(weekly, day=TODAY)
+
+
+def test_other_keywords_can_be_previewed_for_a_day_that_has_been_sent(store: Store) -> None:
+    house = newsletter(store, ListSource([paper("Attention"), paper("Pruning")]), subscriptions=[subscription()])
+    run(house)
+    other = subscription(keywords=["pruning"]).profile
+    message = preview(house, email="reader@example.org", profile=other, day=TODAY)
+    assert [ranked.paper.title for ranked in message.issue.papers] == ["Pruning"]

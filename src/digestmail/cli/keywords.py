@@ -204,7 +204,11 @@ def suggest(
         found = choosing.suggest(newsletter, email=email, references=named, weeks=weeks, limit=limit)
     if as_json:
         print_json(_suggest_json(found))
-        return
+    else:
+        _tell_suggestions(found)
+
+
+def _tell_suggestions(found: Suggestions) -> None:
     if found.unknown:
         say(f"not in the corpus: {', '.join(found.unknown)}")
     if not found.keywords:

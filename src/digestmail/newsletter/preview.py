@@ -2,16 +2,15 @@
 
 from dataclasses import replace
 from datetime import date, datetime, timedelta
+from itertools import count
 from zoneinfo import ZoneInfo
 
-from digestmail.errors import NotFoundError
+from digestmail.errors import InputError, NotFoundError
 from digestmail.model import Profile, Subscriber, SubscriberStatus
 from digestmail.newsletter import Newsletter
 from digestmail.newsletter.compose import plan_due
 from digestmail.newsletter.deliver import Message, message_of
 from digestmail.newsletter.subscribe import sync
-
-_WEEK = 7
 
 
 def preview(
@@ -25,14 +24,17 @@ def preview(
 
     Without ``email``, for the first subscriber; with ``profile`` instead of their own, which also serves an address
     that is not subscribed. A subscriber whose issue of today is planned or sent sees their next one. Raises
-    NotFoundError.
+    NotFoundError, and InputError for a day that is not on the subscriber's cadence.
     """
     now = newsletter.clock()
     with newsletter.store.rehearsal():
         sync(newsletter)
         subscriber = reader_of(newsletter, email, profile, now)
         newsletter.store.subscribers.put([subscriber])
-        slot = day or _next_slot(newsletter, subscriber, now)
+        if day and not subscriber.cadence.includes(day):
+            raise InputError(f"{subscriber.email} gets no issue on {day:%A} {day}: {subscriber.cadence}")
+        # other keywords need a slot of their own: an issue that is planned already would hide them
+        slot = day if day and profile is None else _next_slot(newsletter, subscriber, now, day)
         always = replace(newsletter, rules=replace(newsletter.rules, send_empty=True))
         plan_due(always, now, day=slot, only=subscriber.email)
         deliveries = newsletter.store.deliveries.find(email=subscriber.email)
@@ -58,9 +60,9 @@ def reader_of(newsletter: Newsletter, email: str | None, profile: Profile | None
     return replace(known, status=SubscriberStatus.ACTIVE, profile=replace(known.profile, keywords=keywords))
 
 
-def _next_slot(newsletter: Newsletter, subscriber: Subscriber, now: datetime) -> date:
-    """Today or the next day on their cadence whose slot is still free."""
-    today = now.astimezone(ZoneInfo(subscriber.timezone)).date()
-    taken = newsletter.store.deliveries.taken_slots(today)
-    days = (today + timedelta(days=ahead) for ahead in range(2 * _WEEK + 1))
+def _next_slot(newsletter: Newsletter, subscriber: Subscriber, now: datetime, day: date | None) -> date:
+    """``day``, by default today, or the first day after it on their cadence whose slot is still free."""
+    first = day or now.astimezone(ZoneInfo(subscriber.timezone)).date()
+    taken = newsletter.store.deliveries.taken_slots(first)
+    days = (first + timedelta(days=ahead) for ahead in count())
     return next(day for day in days if subscriber.cadence.includes(day) and (subscriber.uid, day) not in taken)
