@@ -148,3 +148,10 @@ def test_what_is_exported_is_imported_again(
         one.timezone,
         one.max_papers,
     )
+
+
+def test_of_a_whole_configuration_the_subscribers_are_read_and_a_slip_is_told(tmp_path: Path) -> None:
+    text = "sources: [{kind: page}]\nsubscribers:\n  - email: ann@example.org\n"
+    assert [one.email for one in load_subscribers(written(tmp_path, "c.yaml", text))] == ["ann@example.org"]
+    with pytest.raises(InputError, match=r"c\.yaml:1: subscriber: unknown key"):
+        load_subscribers(written(tmp_path, "c.yaml", "subscriber: []\n"))

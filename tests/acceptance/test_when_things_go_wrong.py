@@ -132,6 +132,7 @@ def test_a_broken_template_names_file_and_line(house: House) -> None:
 def test_a_date_that_is_none_or_in_the_future(house: House) -> None:
     house("run", "--date", "yesterday", code=2)
     assert "in the future" in house("run", "--date", "2999-01-01", code=65).stderr
+    assert "before there were papers" in house("preview", "--date", "0001-01-02", code=65).stderr
 
 
 def test_strangers_are_errors(house: House) -> None:
@@ -139,6 +140,8 @@ def test_strangers_are_errors(house: House) -> None:
         ("unsubscribe", "stranger@example.org"),
         ("subscribers", "show", "stranger@example.org"),
         ("preview", "stranger@example.org"),
+        ("run", "--subscriber", "stranger@example.org"),
+        ("ledger", "stranger@example.org"),
         ("explain", "stranger@example.org", "2606.00001"),
         ("explain", "reader@example.org", "2606.99999"),
     ):

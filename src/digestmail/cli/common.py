@@ -43,6 +43,7 @@ KeywordsOption = Annotated[
     ),
 ]
 DEFAULT_CONFIG = Path("config.yaml")
+_FIRST_DAY = date(1991, 8, 14)  # arXiv opened
 
 
 def _day(text: str) -> date:
@@ -80,6 +81,8 @@ def newsletter_of(config: Path, *, day: date | None = None) -> Iterator[Newslett
     today = now_utc().date()
     if day and day > today:
         raise InputError(f"--date {day} is in the future")
+    if day and day < _FIRST_DAY:
+        raise InputError(f"--date {day} is before there were papers online ({_FIRST_DAY})")
     clock = clock_of(day) if day and day != today else now_utc
     settings = read_config(config)
     with _Bar() as bar, open_newsletter(settings, clock=clock, progress=bar.tell) as newsletter:

@@ -21,10 +21,11 @@ from digestmail.cli.common import (
     read_config,
     say,
 )
-from digestmail.errors import DigestmailError
+from digestmail.errors import DigestmailError, NotFoundError
 from digestmail.model import Delivery, DeliveryStatus, SubscriberStatus
 from digestmail.newsletter import run as running
 from digestmail.newsletter import status as reporting
+from digestmail.newsletter import subscribe as subscribing
 from digestmail.storage.fetches import Fetched
 
 _log = logging.getLogger(__name__)
@@ -102,7 +103,10 @@ def ledger(
     """Show which papers have been promised to whom, newest issue first."""
     email = address_of(address) if address else None
     with newsletter_of(config) as newsletter:
+        subscribing.sync(newsletter)
         deliveries = newsletter.store.deliveries.find(email=email, limit=limit)
+        if email and newsletter.store.subscribers.find(email) is None:
+            raise NotFoundError(f"{email} is not subscribed")
     if as_json:
         print_json([_delivery_json(delivery) for delivery in deliveries])
         return

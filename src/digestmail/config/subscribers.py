@@ -11,7 +11,7 @@ from digestmail.config.document import Document, Problem, read_document
 from digestmail.config.loading import read_text
 from digestmail.config.problems import explain, format_problem
 from digestmail.config.rules import conflicts
-from digestmail.config.schema import Section, SubscriberSettings
+from digestmail.config.schema import Config, Section, SubscriberSettings
 from digestmail.config.values import did_you_mean
 from digestmail.errors import ConfigError, InputError
 from digestmail.ranking.profile import split_keywords
@@ -22,18 +22,26 @@ _MAX_CSV_BYTES = 200_000_000  # a million readers
 SUBSCRIBER_KEYS = tuple(key for key in SubscriberSettings.file_keys() if key != "topics")
 
 
+_OTHER_SECTIONS = frozenset(Config.file_keys()) - {"subscribers"}
+
+
 class _SubscribersFile(Section):
     subscribers: tuple[SubscriberSettings, ...] = ()
 
 
 def load_subscribers(path: Path) -> tuple[SubscriberSettings, ...]:
-    """Everyone in a ``.csv`` or ``.yaml`` file. Raises InputError with all its problems, told as config.yaml's are."""
+    """Everyone in a ``.csv`` or ``.yaml`` file; of a whole config.yaml its ``subscribers``.
+
+    Raises InputError with all problems, told as config.yaml's are.
+    """
     try:
         document = (
             _csv_document(path) if path.suffix.lower() == ".csv" else read_document(str(path), read_text(path), {})
         )
     except ConfigError as error:
         raise InputError(str(error)) from None
+    for section in _OTHER_SECTIONS:
+        document.data.pop(section, None)
     problems = [*document.problems, *conflicts(document)]
     try:
         file = _SubscribersFile.model_validate(document.data)

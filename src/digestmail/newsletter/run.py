@@ -5,6 +5,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import date
 
+from digestmail.errors import NotFoundError
 from digestmail.model import DeliveryStatus, Issue, SubscriberStatus
 from digestmail.newsletter import Newsletter
 from digestmail.newsletter.collect import Collected, ask_sources, store_answers
@@ -50,13 +51,16 @@ def run(
 
     ``day`` makes it the run of that day for everyone (the clock of ``newsletter`` should say the same); ``only`` is one
     subscriber's address; ``dry_run`` plans in a rehearsal and sends nothing; ``patient`` respects the back-off of
-    deferred deliveries. Raises StoreError, TemplateError. What sources and transports refuse is in the report.
+    deferred deliveries. Raises StoreError, TemplateError, and NotFoundError for an unknown ``only``. What sources and
+    transports refuse is in the report.
     """
     now = newsletter.clock()
     report = RunReport()
     answers = ask_sources(newsletter, day or now.date())
     with newsletter.store.rehearsal() if dry_run else nullcontext():
         report.synced = sync(newsletter)
+        if only and newsletter.store.subscribers.find(only) is None:
+            raise NotFoundError(f"{only} is not subscribed")
         report.subscribers = newsletter.store.subscribers.count_by_status().get(SubscriberStatus.ACTIVE, 0)
         report.collected = store_answers(newsletter, answers, now)
         report.issues = plan_due(newsletter, now, day=day, only=only)
