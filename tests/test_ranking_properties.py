@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from builders import paper
 from digestmail.model import Evidence, Field, Keyword, Match, Paper, Profile, RankedPaper
-from digestmail.ranking import Index, join
+from digestmail.ranking import Index, matching, scoring
 from digestmail.text.analysis import tokens
 
 _WORDS = [
@@ -82,7 +82,8 @@ def test_order_of_papers_company_and_blocks_change_nothing(
     shuffled = rng.sample(papers, len(papers))
     order = rng.sample(range(len(profiles)), len(profiles))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(join, "_BLOCK", rng.choice([1, 100, 1 << 22]))
+        patch.setattr(scoring, "_BLOCK", rng.choice([1, 2, 512]))
+        patch.setattr(matching, "_BLOCK", rng.choice([1, 3, 1 << 20]))
         index = Index(shuffled)
         chosen = list(index.rank_many([profiles[number] for number in order], 99))
         together = {number: index.ranked(profiles[number], one) for number, one in zip(order, chosen, strict=True)}

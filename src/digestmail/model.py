@@ -105,6 +105,10 @@ class Keyword:
     #: the interest group it belongs to; empty when the profile has none
     topic: str = ""
 
+    def __hash__(self) -> int:
+        # a dozen look-ups per reader: hashing all fields takes ten times as long, and the phrase nearly always differs
+        return hash(self.phrase)
+
 
 @dataclass(frozen=True, slots=True)
 class Profile:
@@ -125,6 +129,16 @@ class Profile:
     def unwanted(self) -> tuple[Keyword, ...]:
         """The keywords that keep papers out."""
         return tuple(keyword for keyword in self.keywords if keyword.negative)
+
+    @property
+    def has_opinions(self) -> bool:
+        """Whether any paper is liked or disliked."""
+        return bool(self.liked or self.disliked)
+
+    @property
+    def has_topics(self) -> bool:
+        """Whether any keyword belongs to an interest group."""
+        return any(keyword.topic for keyword in self.keywords)
 
 
 class CadenceKind(StrEnum):

@@ -7,9 +7,9 @@ from enum import StrEnum
 from digestmail.errors import NotFoundError
 from digestmail.model import Delivery, Paper, Subscriber
 from digestmail.newsletter import Newsletter
-from digestmail.newsletter.compose import window_days
+from digestmail.newsletter.compose import index_of, window_days
 from digestmail.newsletter.subscribe import sync
-from digestmail.ranking import Explanation, Index, choose
+from digestmail.ranking import Explanation, choose
 from digestmail.text.identity import arxiv_id, doi, title_key
 
 
@@ -77,7 +77,7 @@ def _explain(newsletter: Newsletter, subscriber: Subscriber, paper: Paper) -> Ex
     since = now - timedelta(days=days)
     papers = newsletter.store.corpus.window(since, now)
     inside = {candidate.key for candidate in papers}
-    index = Index(papers if paper.key in inside else [*papers, paper])
+    index = index_of(newsletter, papers if paper.key in inside else [*papers, paper])
     explanation = index.explain(subscriber.profile, paper.key)
     delivery = newsletter.store.deliveries.with_paper(subscriber.email, paper.key)
     promised = newsletter.store.deliveries.promised([subscriber], since).get(subscriber.uid, set())

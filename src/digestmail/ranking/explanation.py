@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from digestmail.model import Evidence, Field, Match, Paper
-from digestmail.ranking.matching import PhraseIndex, category_names, close_windows, forms, reach
+from digestmail.ranking.phrases import PhraseIndex, category_names, close_windows, forms, reach
 from digestmail.ranking.queries import Query, back_off_word
 from digestmail.text.analysis import Token, tokens
 

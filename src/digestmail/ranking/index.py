@@ -1,44 +1,37 @@
 """One set of papers, ranked for many profiles. Pure."""
 
 import math
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from datetime import date
-from typing import NamedTuple
+from functools import cached_property
 
 import numpy as np
 
 from digestmail.model import Evidence, Field, Gate, Keyword, Match, Paper, Profile, RankedPaper, Ranking
 from digestmail.ranking import likes
 from digestmail.ranking.explanation import Explanation, Found, found_in
-from digestmail.ranking.join import WEIGHT, Asked, Lists, Rows, Standing, standings
+from digestmail.ranking.join import UNIT, WEIGHT, Asked, Chosen, Join, Opinions
 from digestmail.ranking.matching import Findings
 from digestmail.ranking.queries import Query, query_of
-from digestmail.ranking.selection import pick
-from digestmail.ranking.worth import POINT, Floats, Places, Worth, Worths
-
-_UNIT = POINT * WEIGHT
+from digestmail.ranking.reading import Places, Reading
+from digestmail.ranking.scoring import POINT, Floats, Lengths, Rows, Scores, Words
 
 #: how many mentions of a full-weight phrase let a paper in
 GATES = {Gate.STRICT: 1.5, Gate.NORMAL: 1.0, Gate.WIDE: 0.75}
 #: upvotes raise a score by at most a fifth: they reorder and never admit (nDCG@10 +.006 to +.011 on a day's papers)
 _UPVOTE_SHARE = 0.2
 _MANY_UPVOTES = 5.0  # log2: about thirty
-_KEPT_WORTHS = 4096
+_KEPT = 1 << 16
+# columns of the table of keywords
+_NUMBER, _WEIGHT, _ONCE, _KIND = range(4)
+_TEXT, _AUTHOR, _CATEGORY = range(3)
+_KINDS = {Field.AUTHOR: _AUTHOR, Field.CATEGORY: _CATEGORY}
+# profiles × papers that go through the join together: 2 MB of float64
+_CELLS = 1 << 18
 _ALL = 1 << 60
-
-
-class Chosen(NamedTuple):
-    """What an issue of one profile would show, in numbers; ``Index.ranked`` gives the reasons."""
-
-    #: columns of the index, best first
-    columns: tuple[int, ...]
-    scores: tuple[float, ...]
-    #: papers that passed the gate, chosen or not
-    matched: int
-    excluded: int
-    below_gate: int
 
 
 class Index:
@@ -50,17 +43,24 @@ class Index:
         self._papers = sorted(papers, key=_tie)
         self._columns = {paper.key: column for column, paper in enumerate(self._papers)}
         others = [paper for paper in corpus or () if paper.key not in self._columns]
-        self._everything = [*self._papers, *others]
+        self._reading = Reading([*self._papers, *others])
         self._priors = np.array([_prior(paper) for paper in self._papers])
-        self._numbers: dict[tuple[str, str, bool], int] = {}
+        self._popularity = np.array([float(paper.upvotes or 0) for paper in self._papers])
         self._known: dict[Query, int] = {}
-        self._worths: list[tuple[Worths, int]] = []
-        self._words: dict[str, Worths] = {}
-        self._rows: Rows = np.zeros((0, len(self._papers)), np.float32)
-        self._places: list[Places] = []
-        self._once: list[int] = []
-        self._exact = Lists([])
-        self._recent: dict[int, Worth] = {}
+        self._terms: dict[Keyword, int] = {}
+        #: for each keyword its query, its weight, the units of a paper that writes it once, and its kind
+        self._table: Floats = np.zeros((0, 4))
+        #: each lot of queries that was learned, with the number of its first
+        self._lots: list[tuple[int, Scores]] = []
+        self._rows: Rows = np.zeros((0, len(self._papers)), np.uint16)
+        self._exact: list[Places] = []
+        self._once: list[float] = []
+        self._join = Join(self._rows, self._exact, self._priors, self._popularity)
+        self._found: dict[tuple[int, int], tuple[Found, ...]] = {}
+
+    @cached_property
+    def _words(self) -> Words:
+        return Words(self._reading, Lengths(self._reading))
 
     def count_without(self, exclude: AbstractSet[str]) -> int:
         """How many papers there are but those whose key is in ``exclude``."""
@@ -68,56 +68,27 @@ class Index:
 
     def learn(self, profiles: Iterable[Profile]) -> None:
         """Find the phrases of these profiles in all papers, in one pass. Ranking does it for what is not yet known."""
-        new: dict[Query, int] = {}
-        stems: set[str] = set()
-        for profile in profiles:
-            for keyword in profile.keywords:
-                if _name(keyword) not in self._numbers:
-                    query = query_of(keyword)
-                    number = self._known.get(query)
-                    if number is None:
-                        number = new.setdefault(query, len(self._known) + len(new))
-                    self._numbers[_name(keyword)] = number
-            if profile.liked or profile.disliked:
-                stems |= likes.words_of((*profile.liked, *profile.disliked)) - self._words.keys()
-        if new or stems:
-            self._find(list(new), stems)
+        keywords = {keyword: None for profile in profiles for keyword in profile.keywords}
+        asked = {keyword: query_of(keyword) for keyword in keywords if keyword not in self._terms}
+        self._find([query for query in dict.fromkeys(asked.values()) if query not in self._known])
+        rows = [
+            (self._known[query], _weight(keyword), self._once[self._known[query]], _KINDS.get(keyword.field, _TEXT))
+            for keyword, query in asked.items()
+        ]
+        self._terms.update((keyword, len(self._table) + place) for place, keyword in enumerate(asked))
+        self._table = np.concatenate([self._table, np.array(rows, np.float64).reshape(-1, 4)])
 
-    def _find(self, queries: Sequence[Query], stems: set[str]) -> None:
-        worths = Worths(Findings(self._everything, queries, stems), queries)
-        self._words.update(dict.fromkeys(stems, worths))
-        rows = np.zeros((len(queries), len(self._papers)), np.float32)
-        for number in range(len(queries)):
-            worth = self._within(worths.of(number))
-            rows[number, worth.places] = worth.title + worth.abstract
-            self._places.append(worth.exact.astype(np.int32))
-            self._once.append(worth.once)
-        self._known.update({query: len(self._known) + place for place, query in enumerate(queries)})
-        self._worths += [(worths, number) for number in range(len(queries))]
-        self._rows = np.concatenate([self._rows, rows]) if len(self._rows) else rows
-        self._exact = Lists(self._places)
-
-    def _within(self, worth: Worth) -> Worth:
-        """Without the papers that are only there to be counted."""
-        size = len(self._papers)
-        inside = worth.places < size
-        return Worth(
-            worth.places[inside],
-            worth.title[inside],
-            worth.abstract[inside],
-            worth.exact[worth.exact < size],
-            worth.once,
-        )
-
-    def word(self, stem: str) -> tuple[Places, Floats, Floats]:
-        """(columns, title, abstract): the worth of a word of liked papers."""
-        places, title, abstract = self._words[stem].word(stem)
-        inside = places < len(self._papers)
-        return places[inside], title[inside], abstract[inside]
-
-    def word_idf(self, stem: str) -> float:
-        """How telling a word of liked papers is."""
-        return self._words[stem].word_idf(stem)
+    def _find(self, queries: Sequence[Query]) -> None:
+        if not queries:
+            return
+        first = len(self._known)
+        scores = Scores(Findings(self._reading, queries), len(self._papers))
+        self._rows = np.concatenate([self._rows, scores.rows()]) if first else scores.rows()
+        self._exact += scores.exact()
+        self._once += scores.once().tolist()
+        self._known.update({query: first + place for place, query in enumerate(queries)})
+        self._lots.append((first, scores))
+        self._join = Join(self._rows, self._exact, self._priors, self._popularity)
 
     def rank(self, profile: Profile, exclude: AbstractSet[str] = frozenset()) -> list[RankedPaper]:
         """The papers that pass the gate, best first, but those whose key is in ``exclude``."""
@@ -141,20 +112,40 @@ class Index:
     ) -> Iterator[Chosen]:
         """For each profile what an issue of ``size`` shows (see ``choose``), without the keys in its exclude."""
         self.learn(profiles)
-        asked = [self._asked(profile) for profile in profiles]
         sizes = [size] * len(profiles) if isinstance(size, int) else size
-        for place, standing in enumerate(standings(self._rows, self._exact, asked)):
-            barred = excludes[place] if excludes is not None else frozenset[str]()
-            yield self._chosen(profiles[place], asked[place], standing, sizes[place], barred)
+        barred = [self._barred(keys) for keys in excludes] if excludes is not None else [()] * len(profiles)
+        block = max(1, _CELLS // max(1, len(self._papers)))
+        for start in range(0, len(profiles), block):
+            places = range(start, min(start + block, len(profiles)))
+            # profiles that are equal share the work
+            rows: dict[tuple[object, ...], int] = {}
+            which = [
+                rows.setdefault((profiles[place], sizes[place], tuple(barred[place])), len(rows)) for place in places
+            ]
+            asked, counts, kept_out = zip(*rows, strict=True)
+            chosen = list(self._join.choose(self._asked(asked, kept_out), counts))
+            yield from (chosen[row] for row in which)
+
+    def _barred(self, keys: AbstractSet[str]) -> list[int]:
+        return sorted(column for key in keys if (column := self._columns.get(key)) is not None)
 
     def scores(self, profile: Profile) -> dict[str, float]:
         """What every paper is ranked by, gate or not, by key."""
-        return dict(zip(self._columns, self._scores(profile, self._standing(profile)).tolist(), strict=True))
+        asked, totals = self._standing(profile)
+        columns = np.arange(len(self._papers))
+        scores = self._join.scores(asked, np.zeros_like(columns), columns, totals)
+        return dict(zip(self._columns, scores.tolist(), strict=True))
 
     def margins(self, profile: Profile) -> dict[str, float]:
         """The relevance of every paper over what the normal gate asks of it, by key: 1 is just enough."""
-        standing = self._standing(replace(profile, gate=Gate.NORMAL))
-        return dict(zip(self._columns, (standing.totals / standing.bars).tolist(), strict=True))
+        asked, totals = self._standing(replace(profile, gate=Gate.NORMAL))
+        return dict(zip(self._columns, (totals / self._join.bars(asked)[0]).tolist(), strict=True))
+
+    def _standing(self, profile: Profile) -> tuple[Asked, Floats]:
+        """The profile, and the units of every paper."""
+        self.learn([profile])
+        asked = self._asked([profile])
+        return asked, self._join.totals(asked)[0]
 
     def ranked(self, profile: Profile, chosen: Chosen) -> tuple[RankedPaper, ...]:
         """What was chosen, with the reasons: points add up to the relevance, spans point into title and abstract."""
@@ -171,92 +162,56 @@ class Index:
         Raises KeyError for a paper that is not here.
         """
         column = self._columns[key]
-        standing = self._standing(profile)
-        unwanted = [self._keyword_matches(keyword, column) for keyword in profile.unwanted]
-        negatives = (match for matches in unwanted for match in matches if _is_hit(match))
+        asked, totals = self._standing(profile)
+        [score] = self._join.scores(asked, np.zeros(1, np.int64), np.array([column]), totals[[column]])
+        bars = self._join.bars(asked)[0]
+        negatives = (match for keyword in profile.unwanted for match in self._keyword_matches(keyword, column))
         return Explanation(
             tuple(match for match, _ in self._matches(profile, column)),
-            tuple(negatives),
-            float(self._scores(profile, standing)[column]),
-            float(standing.bars[column]) / _UNIT if _is_positive(profile) else 0.0,
+            tuple(match for match in negatives if _is_hit(match)),
+            float(score),
+            float(bars[column]) / UNIT if _is_positive(profile) else 0.0,
         )
 
-    def _standing(self, profile: Profile) -> Standing:
-        self.learn([profile])
-        [standing] = standings(self._rows, self._exact, [self._asked(profile)])
-        return standing
-
-    def _scores(self, profile: Profile, standing: Standing) -> Floats:
-        if not _is_positive(profile):
-            return np.array([float(paper.upvotes or 0) for paper in self._papers])
-        return standing.totals / _UNIT * np.where(standing.totals > 0, self._priors, 1.0)
-
-    def _chosen(
-        self, profile: Profile, asked: Asked, standing: Standing, size: int, barred: AbstractSet[str]
-    ) -> Chosen:
-        free = np.ones(len(self._papers), np.bool_)
-        free[[column for key in barred if (column := self._columns.get(key)) is not None]] = False
-        passed, found = free, free
-        if asked.positive:
-            found = free & (standing.totals > 0)
-            passed = found & (standing.totals >= standing.bars)
-        candidates = np.flatnonzero(passed & ~standing.unwanted)
-        scores = self._scores(profile, standing)[candidates]
-        order = np.argsort(-scores, kind="stable")
-        candidates, scores = candidates[order], scores[order]
-        places = self._pick(profile, asked, candidates, size)
-        return Chosen(
-            tuple(candidates[places].tolist()),
-            tuple(scores[places].tolist()),
-            matched=len(candidates),
-            excluded=int(np.count_nonzero(passed & standing.unwanted)),
-            below_gate=int(np.count_nonzero(found & ~passed)),
+    def _asked(self, profiles: Sequence[Profile], barred: Sequence[Sequence[int]] = ()) -> Asked:
+        """The profiles, one a row, in numbers."""
+        wanted: list[int] = []
+        unwanted: list[tuple[int, int]] = []
+        starts = [0]
+        for row, profile in enumerate(profiles):
+            for keyword in profile.keywords:
+                if keyword.negative:
+                    unwanted.append((row, self._terms[keyword]))
+                else:
+                    wanted.append(self._terms[keyword])
+            starts.append(len(wanted))
+        terms = self._table[wanted]
+        bars, bar = _gates(terms, np.repeat(np.arange(len(profiles)), np.diff(starts)), profiles)
+        pairs = np.array(unwanted, np.int64).reshape(-1, 2)
+        return Asked(
+            starts=np.array(starts, np.int64),
+            numbers=terms[:, _NUMBER].astype(np.int64),
+            weights=terms[:, _WEIGHT],
+            bars=bars,
+            bar=bar,
+            positive=np.array([_is_positive(profile) for profile in profiles], np.bool_),
+            unwanted=(pairs[:, 0], self._table[pairs[:, 1], _NUMBER].astype(np.int64)),
+            topics={
+                row: [keyword.topic for keyword in profile.wanted]
+                for row, profile in enumerate(profiles)
+                if profile.has_topics
+            },
+            opinions={row: self._opinions(profile) for row, profile in enumerate(profiles) if profile.has_opinions},
+            barred={row: columns for row, columns in enumerate(barred) if columns},
         )
 
-    def _pick(self, profile: Profile, asked: Asked, candidates: Places, size: int) -> list[int]:
-        if len(candidates) <= size:
-            return list(range(len(candidates)))
-        if not asked.numbers:
-            return list(range(size))
-        points = (
-            self._rows[np.ix_(np.array(asked.numbers), candidates)] * np.array(asked.weights, np.float64)[:, np.newaxis]
-        )
-        wanted = profile.wanted
-        names = dict.fromkeys(keyword.topic for keyword in wanted)
-        if not any(names):
-            return pick(points.argmax(axis=0).tolist(), [""] * len(candidates), size)
-        by_topic = np.stack([points[[keyword.topic == name for keyword in wanted]].sum(axis=0) for name in names])
-        topics = [list(names)[row] for row in by_topic.argmax(axis=0).tolist()]
-        return pick(points.argmax(axis=0).tolist(), topics, size)
-
-    def _asked(self, profile: Profile) -> Asked:
-        numbers = tuple(self._numbers[_name(keyword)] for keyword in profile.keywords if not keyword.negative)
-        unwanted = tuple(self._numbers[_name(keyword)] for keyword in profile.keywords if keyword.negative)
-        wanted = profile.wanted
-        weights = tuple(max(1, round(keyword.weight * WEIGHT)) for keyword in wanted)
-        opening = [keyword.field is not Field.CATEGORY for keyword in wanted]
-        # a weight above one raises its own phrase; it must not lock the others out
-        cap = min(
-            WEIGHT, max((weight for weight, opens in zip(weights, opening, strict=True) if opens), default=WEIGHT)
-        )
-        factor = GATES[profile.gate] * cap
-        once = [factor * self._once[number] for number in numbers]
-        only_categories = not any(opening) and not profile.liked
-        bars = tuple(_bar(keyword, bar, only_categories) for keyword, bar in zip(wanted, once, strict=True))
-        alone = GATES[profile.gate] * likes.ALIKE
-        bar = max(
-            (bar for bar, opens in zip(once, opening, strict=True) if opens), default=alone * likes.LIKE_POINTS * _UNIT
-        )
-        if not profile.liked and not profile.disliked:
-            return Asked(numbers, weights, bars, unwanted, bar, positive=bool(numbers))
+    def _opinions(self, profile: Profile) -> Opinions:
         liked, disliked = self._likeness(profile.liked), self._likeness(profile.disliked)
         units = (likes.like_units(liked) + likes.like_units(disliked, -1)) * WEIGHT
-        return Asked(
-            numbers, weights, bars, unwanted, bar, units, np.flatnonzero(liked >= alone), _is_positive(profile)
-        )
+        return Opinions(units, np.flatnonzero(liked >= GATES[profile.gate] * likes.ALIKE))
 
     def _likeness(self, papers: Sequence[Paper]) -> Floats:
-        return likes.alike(likes.taste(papers, self), self, len(self._papers))
+        return likes.alike(likes.taste(papers, self._words), self._words, len(self._papers))
 
     def _matches(self, profile: Profile, column: int) -> list[tuple[Match, Keyword | None]]:
         """Best first."""
@@ -269,46 +224,63 @@ class Index:
 
     def _keyword_matches(self, keyword: Keyword, column: int) -> Iterator[Match]:
         self.learn([Profile((keyword,))])
-        worth = self._worth(self._numbers[_name(keyword)])
-        at = int(np.searchsorted(worth.places, column))
-        if at == len(worth.places) or worth.places[at] != column:
-            return
-        weight = max(1, round(keyword.weight * WEIGHT))
-        for found in found_in(self._papers[column], query_of(keyword)):
-            units = int((worth.abstract if found.field is Field.ABSTRACT else worth.title)[at])
-            if units:
-                yield _match(keyword.phrase, found, units * weight / _UNIT)
+        number = self._known[query_of(keyword)]
+        first, scores = self._lots[bisect_right(self._lots, number, key=lambda lot: lot[0]) - 1]
+        title, abstract = scores.at(number - first, column)
+        for found in self._found_in(keyword, number, column) if title or abstract else ():
+            if units := abstract if found.field is Field.ABSTRACT else title:
+                yield _match(keyword.phrase, found, units * _weight(keyword) / UNIT)
 
-    def _worth(self, number: int) -> Worth:
-        if number not in self._recent:
-            if len(self._recent) == _KEPT_WORTHS:
-                self._recent.clear()
-            worths, local = self._worths[number]
-            self._recent[number] = self._within(worths.of(local))
-        return self._recent[number]
+    def _found_in(self, keyword: Keyword, number: int, column: int) -> tuple[Found, ...]:
+        # readers share keywords, and all of them get the best papers of a keyword
+        found = self._found.get((number, column))
+        if found is None:
+            if len(self._found) == _KEPT:
+                self._found.clear()
+            found = self._found[number, column] = tuple(found_in(self._papers[column], query_of(keyword)))
+        return found
 
     def _like_matches(self, profile: Profile, column: int) -> Iterator[Match]:
         for papers, sign, evidence in ((profile.liked, 1, Evidence.LIKE), (profile.disliked, -1, Evidence.DISLIKE)):
             units = float(likes.like_units(self._likeness(papers), sign)[column]) if papers else 0.0
             if units:
-                nearest, words = likes.nearest(papers, self._papers[column], self)
+                nearest, words = likes.nearest(papers, self._papers[column], self._words)
                 text = ", ".join(words)
                 keyword = f"papers like «{nearest.title}»"
                 yield Match(keyword, Field.ABSTRACT, text, len(words), units / POINT, (), evidence)
 
 
-def _name(keyword: Keyword) -> tuple[str, str, bool]:
-    return keyword.phrase, keyword.field.value, keyword.exact
+def _gates(terms: Floats, rows: Places, profiles: Sequence[Profile]) -> tuple[Floats, Floats]:
+    """(what a paper must reach that writes each phrase, what it must reach that writes none of a profile's).
+
+    ``terms`` are rows of the table, ``rows`` the profile of each.
+    """
+    text, opens = terms[:, _KIND] == _TEXT, terms[:, _KIND] != _CATEGORY
+    gates = np.array([GATES[profile.gate] for profile in profiles])
+    # a weight above one raises its own phrase; it must not lock the others out
+    heaviest = _greatest(rows[opens], terms[opens, _WEIGHT], len(profiles))
+    factors = gates * np.where(heaviest > 0, np.minimum(heaviest, WEIGHT), WEIGHT)
+    bars = np.where(text, factors[rows] * terms[:, _ONCE], 1.0)
+    highest = _greatest(rows[text], bars[text], len(profiles))
+    # a category lets papers in only when nothing else is asked for
+    alone = (heaviest == 0) & ~np.array([bool(profile.liked) for profile in profiles], np.bool_)
+    bars[~opens & ~alone[rows]] = np.inf
+    return bars, np.where(highest > 0, highest, gates * likes.ALIKE * likes.LIKE_POINTS * UNIT)
+
+
+def _weight(keyword: Keyword) -> int:
+    return max(1, round(keyword.weight * WEIGHT))
+
+
+def _greatest(rows: Places, values: Floats, size: int) -> Floats:
+    """The greatest value of each row, 0 for a row without any."""
+    greatest = np.zeros(size)
+    np.maximum.at(greatest, rows, values)
+    return greatest
 
 
 def _is_positive(profile: Profile) -> bool:
-    return bool(profile.wanted or profile.liked)
-
-
-def _bar(keyword: Keyword, once: float, only_categories: bool) -> float:
-    if keyword.field is Field.CATEGORY:
-        return 1.0 if only_categories else math.inf
-    return 1.0 if keyword.field is Field.AUTHOR else once
+    return bool(profile.liked) or any(not keyword.negative for keyword in profile.keywords)
 
 
 def _is_hit(match: Match) -> bool:

@@ -1,128 +1,190 @@
-"""Phrase rows × subscriber weights, many subscribers at once and in bounded memory. Pure.
+"""Phrase rows × the weights of many subscribers, the gate, and the best of what passes. Pure.
 
-All numbers are whole and stay below 2^53, so float64 sums are exact: blocks, order and company change nothing.
+Blocks of subscribers go through together, so that memory stays the same however many there are. All sums are of whole
+numbers below 2^53, which float64 adds exactly: blocks, order and company change nothing.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from digestmail.ranking.worth import Floats, Places
+from digestmail.ranking.matching import ranges
+from digestmail.ranking.reading import Places
+from digestmail.ranking.scoring import POINT, Flags, Floats, Rows
+from digestmail.ranking.selection import pick
 
 #: a weight of one, in the units that the join counts
 WEIGHT = 1_000
-# numbers gathered at once: 32 MB of float64
-_BLOCK = 1 << 22
-
-Rows = npt.NDArray[np.float32]
-
-
-class Lists:
-    """Lists of places, one per query, end to end in one array."""
-
-    def __init__(self, lists: Sequence[Places]) -> None:
-        self._flat = np.concatenate([*lists, np.empty(0, np.int64)]).astype(np.int32)
-        self._starts = np.cumsum([0, *(len(one) for one in lists)])
-
-    def gather(self, numbers: Places) -> tuple[Places, Places]:
-        """(places, how many from each): the lists of these queries, end to end."""
-        lengths = self._starts[numbers + 1] - self._starts[numbers]
-        before = np.cumsum(lengths) - lengths
-        at = np.repeat(self._starts[numbers] - before, lengths) + np.arange(int(lengths.sum()))
-        return self._flat[at].astype(np.int64), lengths
+UNIT = POINT * WEIGHT
+# the keyword that brings a paper is looked up for so many papers of a profile at once: they decide nearly always
+_SOME = 32
 
 
-class Asked(NamedTuple):
-    """A profile in the numbers that the join works with."""
+class Opinions(NamedTuple):
+    """What likes and dislikes say about every paper."""
 
-    #: wanted queries, their weights in units of 1/WEIGHT, and what a paper that writes the phrase must reach
-    numbers: tuple[int, ...]
-    weights: tuple[int, ...]
-    bars: tuple[float, ...]
-    #: queries that exclude
-    unwanted: tuple[int, ...]
-    #: what a paper must reach that writes none of the phrases
-    bar: float
-    #: points of likes and dislikes on every paper, and the papers that likes alone let in
-    likes: Floats | None = None
-    liked: Places | None = None
-    #: False when nothing is wanted: all papers, by upvotes
-    positive: bool = True
+    #: units to add
+    units: Floats
+    #: papers that likes alone let in
+    liked: Places
 
 
-class Standing(NamedTuple):
-    """How the papers stand with one profile; arrays over all papers."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """Some profiles, one a row, in the numbers that the join works with."""
 
-    #: whole points in units of 1/(POINT·WEIGHT), and what each paper must reach
-    totals: Floats
+    #: wanted queries end to end, row after row: where each row begins (and the last ends), the numbers of the queries,
+    #: their weights in units of 1/WEIGHT, and what a paper that writes the phrase must reach
+    starts: Places
+    numbers: Places
+    weights: Floats
     bars: Floats
-    #: kept out by a negative keyword
-    unwanted: npt.NDArray[np.bool_]
+    #: for each row, what a paper must reach that writes none of the phrases
+    bar: Floats
+    #: whether anything is wanted; if not: all papers, by upvotes
+    positive: Flags
+    #: (row, query) of what excludes
+    unwanted: tuple[Places, Places]
+    #: the interest group of each wanted query, for the rows that have any
+    topics: Mapping[int, Sequence[str]] = field(default_factory=dict)
+    opinions: Mapping[int, Opinions] = field(default_factory=dict)
+    #: columns of papers that are none for that row
+    barred: Mapping[int, Sequence[int]] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.bar)
+
+    def own(self, row: int) -> slice:
+        """The wanted queries of a row."""
+        return slice(int(self.starts[row]), int(self.starts[row + 1]))
 
 
-def standings(rows: Rows, exact: Lists, profiles: Sequence[Asked]) -> Iterator[Standing]:
-    """One per profile, in order. ``rows`` is queries × papers, ``exact`` the papers that write each phrase.
+class Chosen(NamedTuple):
+    """What an issue of one profile would show, in numbers; ``Index.ranked`` gives the reasons."""
 
-    Profiles that ask the same are worked out once.
-    """
-    papers = max(1, rows.shape[1])
-    start = 0
-    while start < len(profiles):
-        end, gathered = start, 0
-        while end < len(profiles) and (end == start or gathered < _BLOCK):
-            gathered += (len(profiles[end].numbers) + 3) * papers
-            end += 1
-        yield from _block(rows, exact, profiles[start:end])
-        start = end
+    #: columns of the index, best first
+    columns: tuple[int, ...]
+    scores: tuple[float, ...]
+    #: papers that passed the gate, chosen or not
+    matched: int
+    excluded: int
+    below_gate: int
 
 
-def _block(rows: Rows, exact: Lists, profiles: Sequence[Asked]) -> Iterator[Standing]:
-    distinct: dict[tuple[object, ...], int] = {}
-    lines = [
-        distinct.setdefault(asked[:5] if asked.likes is None else (index,), len(distinct))
-        for index, asked in enumerate(profiles)
-    ]
-    first = dict(zip(reversed(lines), reversed(profiles), strict=True))
-    block = [first[line] for line in range(len(first))]
-    totals = _totals(rows, block)
-    bars = np.repeat(np.array([asked.bar for asked in block]), rows.shape[1]).reshape(totals.shape)
-    np.minimum.at(
-        bars.reshape(-1),
-        *_places(exact, rows.shape[1], [asked.numbers for asked in block], [asked.bars for asked in block]),
-    )
-    unwanted = np.zeros(totals.shape, np.bool_)
-    at, _ = _places(exact, rows.shape[1], [asked.unwanted for asked in block], None)
-    unwanted.reshape(-1)[at] = True
-    for line, asked in enumerate(block):
-        if asked.likes is not None:
-            totals[line] += asked.likes
-        if asked.liked is not None:
-            bars[line, asked.liked] = np.minimum(bars[line, asked.liked], 1.0)
-    for line in lines:
-        yield Standing(totals[line], bars[line], unwanted[line])
+class Join:
+    """The papers and what each query is worth on them."""
 
+    def __init__(self, rows: Rows, exact: Sequence[Places], priors: Floats, popularity: Floats) -> None:
+        """``rows`` are queries × papers; ``exact`` are the papers that write each phrase.
 
-def _totals(rows: Rows, block: Sequence[Asked]) -> Floats:
-    totals = np.zeros((len(block), rows.shape[1]))
-    asking = [line for line, asked in enumerate(block) if asked.numbers]
-    if asking:
-        numbers = np.array([number for line in asking for number in block[line].numbers])
-        weights = np.array([weight for line in asking for weight in block[line].weights], np.float64)
-        starts = np.cumsum([0, *(len(block[line].numbers) for line in asking[:-1])])
-        weighted = rows[numbers] * weights[:, np.newaxis]
-        totals[asking] = np.add.reduceat(weighted, starts, axis=0)
-    return totals
+        ``priors`` and ``popularity`` are one number per paper: what upvotes do to a score, and the score of a profile
+        that wants nothing.
+        """
+        self._rows, self._priors, self._popularity = rows, priors, popularity
+        self._exact = np.concatenate([*exact, np.empty(0, np.int64)])
+        self._exact_starts = np.cumsum([0, *map(len, exact)])
 
+    def totals(self, asked: Asked) -> Floats:
+        """The whole units of every paper: profiles × papers."""
+        totals = np.empty((len(asked), len(self._priors)))
+        for row, total in enumerate(totals):
+            own = asked.own(row)
+            np.matmul(asked.weights[own], self._rows.take(asked.numbers[own], axis=0).astype(np.float64), out=total)
+        for row, opinions in asked.opinions.items():
+            totals[row] += opinions.units
+        return totals
 
-def _places(
-    exact: Lists, papers: int, numbers: Sequence[tuple[int, ...]], values: Sequence[tuple[float, ...]] | None
-) -> tuple[Places, Floats]:
-    """Where the phrases of each line stand, as places in the flat block, with the value of each phrase."""
-    flat = np.array([number for line in numbers for number in line], np.int64)
-    lines = np.repeat(np.arange(len(numbers)), [len(line) for line in numbers])
-    places, lengths = exact.gather(flat)
-    at = places + np.repeat(lines * papers, lengths)
-    value = np.array([one for line in values for one in line]) if values is not None else np.zeros(len(flat))
-    return at, np.repeat(value, lengths)
+    def bars(self, asked: Asked) -> Floats:
+        """What every paper must reach: profiles × papers."""
+        bars = np.repeat(asked.bar[:, np.newaxis], len(self._priors), axis=1)
+        rows = np.repeat(np.arange(len(asked)), np.diff(asked.starts))
+        which, columns = self._writing(asked.numbers)
+        np.minimum.at(bars, (rows[which], columns), asked.bars[which])
+        for row, opinions in asked.opinions.items():
+            bars[row, opinions.liked] = 1.0
+        return bars
+
+    def scores(self, asked: Asked, rows: Places, columns: Places, totals: Floats) -> Floats:
+        """What papers are ranked by: parallel arrays of profiles, papers and what ``totals`` has for them."""
+        own = np.where(asked.positive[rows], totals, 0.0) / UNIT
+        # what dislikes outweigh must not gain by its upvotes
+        scores = np.where(own > 0, own * self._priors[columns], own)
+        return np.where(asked.positive[rows], scores, self._popularity[columns])
+
+    def choose(self, asked: Asked, sizes: Sequence[int]) -> Iterator[Chosen]:
+        """For each row the best of the papers that pass the gate, at most its size (see ``pick``)."""
+        totals = self.totals(asked)
+        totals[~asked.positive] = np.inf  # all papers are in
+        for row, kept_out in asked.barred.items():
+            totals[row, list(kept_out)] = 0.0
+        passes = self._passes(asked, totals)
+        passed = np.count_nonzero(passes, axis=1).tolist()
+        found = np.count_nonzero(totals > 0, axis=1).tolist()
+        which, columns = self._writing(asked.unwanted[1])
+        passes[asked.unwanted[0][which], columns] = False
+        rows, columns = np.nonzero(passes)
+        scores = self.scores(asked, rows, columns, totals[rows, columns])
+        order = np.lexsort((-scores, rows))
+        columns, scores = columns[order], scores[order]
+        ends = np.searchsorted(rows, np.arange(len(asked) + 1))
+        for row, (start, end) in enumerate(zip(ends[:-1].tolist(), ends[1:].tolist(), strict=True)):
+            own, own_scores = columns[start:end], scores[start:end]
+            if len(own) > sizes[row]:
+                shown = pick(
+                    chain.from_iterable(self._leads(asked, row, own)), self._topics(asked, row, own), sizes[row]
+                )
+                own, own_scores = own[shown], own_scores[shown]
+            yield Chosen(
+                tuple(own.tolist()),
+                tuple(own_scores.tolist()),
+                matched=end - start,
+                excluded=passed[row] - (end - start),
+                below_gate=found[row] - passed[row],
+            )
+
+    def _passes(self, asked: Asked, totals: Floats) -> Flags:
+        """Whether each paper reaches its bar; what writes none of the phrases has the highest."""
+        passes: Flags = totals >= asked.bar[:, np.newaxis]
+        rows = np.repeat(np.arange(len(asked)), np.diff(asked.starts))
+        which, columns = self._writing(asked.numbers)
+        enough = totals[rows[which], columns] >= asked.bars[which]
+        passes[rows[which[enough]], columns[enough]] = True
+        for row, opinions in asked.opinions.items():
+            passes[row, opinions.liked] |= totals[row, opinions.liked] >= 1.0
+        return passes
+
+    def _writing(self, numbers: Places) -> tuple[Places, Places]:
+        """(place in ``numbers``, paper): the papers that write each of the queries."""
+        starts = self._exact_starts[numbers]
+        lengths = self._exact_starts[numbers + 1] - starts
+        return np.repeat(np.arange(len(numbers)), lengths), self._exact[ranges(starts, lengths)]
+
+    def _leads(self, asked: Asked, row: int, columns: Places) -> Iterator[Iterable[int | None]]:
+        """Which wanted query brings each paper, some papers at a time."""
+        wanted = asked.own(row)
+        for start in range(0, len(columns), _SOME):
+            some = columns[start : start + _SOME]
+            if wanted.start == wanted.stop:
+                yield [None] * len(some)
+            else:
+                yield self._points(asked, row, some).argmax(axis=0).tolist()
+
+    def _topics(self, asked: Asked, row: int, columns: Places) -> Sequence[str]:
+        """Which topic speaks most for each paper; nothing for a profile without topics."""
+        topics = asked.topics.get(row, ())
+        names = list(dict.fromkeys(topics))
+        if not names:
+            return ()
+        points = self._points(asked, row, columns)
+        by_topic = np.stack([points[[topic == name for topic in topics]].sum(axis=0) for name in names])
+        return [names[best] for best in by_topic.argmax(axis=0).tolist()]
+
+    def _points(self, asked: Asked, row: int, columns: Places) -> Floats:
+        """Wanted queries × papers."""
+        own = asked.own(row)
+        rows = self._rows[asked.numbers[own, np.newaxis], columns]
+        points: Floats = rows * asked.weights[own, np.newaxis]
+        return points

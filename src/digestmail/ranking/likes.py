@@ -8,13 +8,13 @@ alone reach .750 with ten.
 import math
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 
 from digestmail.model import Paper
 from digestmail.ranking.queries import back_off_word
-from digestmail.ranking.worth import POINT, TITLE_WEIGHT, Floats, Places
+from digestmail.ranking.scoring import POINT, TITLE_WEIGHT, Floats, Words
 from digestmail.text.analysis import STOP_WORDS, Token, tokens
 
 TERMS = 60
@@ -24,16 +24,6 @@ LIKE_POINTS = 100.0
 #: how alike a paper must be to pass the gate by likes alone
 ALIKE = 0.2
 _SHORTEST = 2  # single letters say nothing
-
-
-class WordWorths(Protocol):
-    """What single words are worth in a corpus."""
-
-    def word_idf(self, stem: str) -> float:
-        """How telling the word is."""
-
-    def word(self, stem: str) -> tuple[Places, Floats, Floats]:
-        """(places, title, abstract): its worth on the papers that hold it."""
 
 
 class Taste(NamedTuple):
@@ -54,7 +44,7 @@ def words_of(papers: Sequence[Paper]) -> set[str]:
     return {back_off_word(token) for paper in papers for token, _ in told(paper)}
 
 
-def taste(papers: Sequence[Paper], corpus: WordWorths) -> Taste:
+def taste(papers: Sequence[Paper], corpus: Words) -> Taste:
     """The Rocchio vector of papers; the idf is that of the corpus behind ``corpus``."""
     vectors = [_vector(paper, corpus) for paper in sorted(papers, key=lambda paper: paper.key)]
     mean: dict[str, float] = defaultdict(float)
@@ -69,20 +59,21 @@ def taste(papers: Sequence[Paper], corpus: WordWorths) -> Taste:
     return Taste(tuple(sorted((word, weight / own) for word, weight in best)) if own else ())
 
 
-def _vector(paper: Paper, corpus: WordWorths) -> dict[str, float]:
+def _vector(paper: Paper, corpus: Words) -> dict[str, float]:
     """What each word of the paper is worth on a paper like it."""
     counts: dict[str, float] = defaultdict(float)
     for token, in_title in told(paper):
         counts[back_off_word(token)] += TITLE_WEIGHT if in_title else 1.0
-    return {word: corpus.word_idf(word) * 3.0 * count / (count + 2.0) for word, count in counts.items()}
+    return {word: corpus.idf(word) * 3.0 * count / (count + 2.0) for word, count in counts.items()}
 
 
-def alike(wanted: Taste, corpus: WordWorths, size: int) -> Floats:
+def alike(wanted: Taste, corpus: Words, size: int) -> Floats:
     """How much each paper is like the taste, 0 to about 1."""
     likeness = np.zeros(size)
     for word, weight in wanted.words:
-        places, title, abstract = corpus.word(word)
-        likeness[places] += weight * (title + abstract)
+        places, points = corpus.points(word)
+        within = places < size
+        likeness[places[within]] += weight * points[within]
     return likeness
 
 
@@ -91,7 +82,7 @@ def like_units(likeness: Floats, sign: int = 1) -> Floats:
     return np.rint(sign * POINT * LIKE_POINTS * likeness)
 
 
-def nearest(papers: Sequence[Paper], found: Paper, corpus: WordWorths) -> tuple[Paper, list[str]]:
+def nearest(papers: Sequence[Paper], found: Paper, corpus: Words) -> tuple[Paper, list[str]]:
     """Which of the papers ``found`` is most like, and up to three words of ``found`` that say so, as it writes them."""
     written: dict[str, str] = {}
     for token, in_title in told(found):

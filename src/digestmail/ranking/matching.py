@@ -1,215 +1,294 @@
 """Finding all phrases of all profiles in all papers: every paper is read once. Pure.
 
-The distinct phrases form one token trie, so a paper costs the same whether one profile or a million ask for it. What
-the trie cannot see, words that stand close together and single words, comes from the places of the words in question,
-noted in the same pass.
+The distinct phrases form one token trie, and all places of all papers walk through it together, one word at a time: a
+paper costs nearly the same whether one profile or a million ask for it. Words that stand close together come from the
+places of the rarest of them.
 """
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from collections.abc import Set as AbstractSet
-from itertools import pairwise
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from digestmail.model import Field, Paper
-from digestmail.ranking.queries import Phrase, Query, back_off_word
-from digestmail.text.analysis import Token, joined, tokens
+import numpy as np
+import numpy.typing as npt
 
-#: the phrase's words count as close together within so many tokens; 5 to 20 measure the same
-WINDOW = 8
+from digestmail.model import Field
+from digestmail.ranking.phrases import PhraseIndex, category_names, close_windows, reach
+from digestmail.ranking.queries import Phrase, Query
+from digestmail.ranking.reading import Entries, Numbers, Places, Reading
+from digestmail.text.analysis import Token, tokens
 
-#: place of the paper → occurrences in its title and in its abstract
-Counts = dict[int, tuple[int, int]]
-_TITLE, _ABSTRACT = 0, 1
-
-
-class PhraseIndex:
-    """A token trie over distinct phrases; each may stand for several things that are looked for."""
-
-    def __init__(self, phrases: Iterable[tuple[Phrase, int]]) -> None:
-        """Index (phrase, what it stands for) pairs."""
-        self._root: dict[Any, Any] = {}
-        self._words: set[str] = set()
-        for phrase, meaning in phrases:
-            node = self._root
-            for word in phrase:
-                node = node.setdefault(word, {})
-            node.setdefault(None, []).append(meaning)
-            self._words.update(phrase)
-
-    def __bool__(self) -> bool:
-        return bool(self._root)
-
-    def scan(self, words: Sequence[Token]) -> Iterator[tuple[int, int, int]]:
-        """Every occurrence: (what it stands for, first token, last token), overlaps included.
-
-        Neighbours that may be written as one word are tried as one word too, so one occurrence can come twice.
-        """
-        answers = [forms(word) for word in words]
-        both = self._joins(words) if self._root else {}
-        root = self._root
-        for first, answered in enumerate(answers):
-            # most words begin no phrase: do not walk for them
-            if first in both or any(form in root for form in answered):
-                yield from self._walk(root, answers, both, first, first)
-
-    def _walk(
-        self,
-        node: dict[Any, Any],
-        answers: Sequence[tuple[str, ...]],
-        both: Mapping[int, tuple[str, ...]],
-        first: int,
-        at: int,
-    ) -> Iterator[tuple[int, int, int]]:
-        for form in answers[at]:
-            if form in node:
-                yield from self._arrive(node[form], answers, both, first, at)
-        for form in both.get(at, ()):
-            if form in node:
-                yield from self._arrive(node[form], answers, both, first, at + 1)
-
-    def _arrive(
-        self,
-        node: dict[Any, Any],
-        answers: Sequence[tuple[str, ...]],
-        both: Mapping[int, tuple[str, ...]],
-        first: int,
-        last: int,
-    ) -> Iterator[tuple[int, int, int]]:
-        for meaning in node.get(None, ()):
-            yield meaning, first, last
-        if last + 1 < len(answers):
-            yield from self._walk(node, answers, both, first, last + 1)
-
-    def _joins(self, words: Sequence[Token]) -> dict[int, tuple[str, ...]]:
-        """What neighbours answer to as one word, where any phrase holds that word."""
-        found: dict[int, tuple[str, ...]] = {}
-        for place, (first, second) in enumerate(pairwise(words)):
-            if first.hyphenated or first.word + second.word in self._words or first.word + second.term in self._words:
-                one = joined(first, second)
-                if one:
-                    # a quoted phrase wants its words as they are: no plain form
-                    found[place] = (one.term, f"^{one.acronym}") if one.acronym else (one.term,)
-        return found
-
-
-def forms(token: Token) -> tuple[str, ...]:
-    """All that a token answers to."""
-    plain = f"={token.word}"
-    return (token.term, plain, f"^{token.acronym}") if token.acronym else (token.term, plain)
+_SHIFT = 32
+# words of a phrase, as far as two occurrences at one place are told apart by it
+_LONGEST = 32
+# occurrences of rarest words looked at together
+_BLOCK = 1 << 20
+_NOWHERE = np.empty(0, np.int64)
+_SIDES = {Field.ANY: (True, True), Field.TITLE: (True, False), Field.ABSTRACT: (False, True)}
 
 
 class Findings:
-    """Where each of some queries was found in each of some papers."""
+    """Where each of some queries was found in the papers of a reading."""
 
-    def __init__(self, papers: Sequence[Paper], queries: Sequence[Query], stems: Iterable[str] = ()) -> None:
-        """Read the papers. ``stems`` are counted beside those of the queries."""
-        self.exact: list[Counts] = [{} for _ in queries]
-        self.near: list[Counts] = [{} for _ in queries]
-        #: tokens in each title and abstract
-        self.lengths: list[tuple[int, int]] = []
-        #: back-off word → occurrences
-        self.words: dict[str, Counts] = {stem: {} for query in queries for stem in query.stems}
-        self.words.update((stem, {}) for stem in stems)
-        #: word → (place, field) → token positions, for the words of multi-word phrases
-        self._positions: dict[str, dict[int, list[int]]] = {
-            word: {} for query in queries if query.near for word in query.words
-        }
-        self._texts = _index(queries, lambda query: query.in_text)
-        self._names = _index(queries, lambda query: query.field is Field.AUTHOR)
-        self._categories = defaultdict(list)
-        for number, query in enumerate(queries):
+    def __init__(self, reading: Reading, queries: Sequence[Query]) -> None:
+        self.reading, self.queries = reading, queries
+        papers = len(reading.papers)
+        numbers, fields = self._occurrences()
+        in_text = Entries.counted(numbers, fields, papers)
+        #: papers that write the phrase; for authors and categories, papers that have them
+        self.exact = _joined(in_text, Entries.counted(*self._named(), papers))
+        #: papers that hold all words of the phrase close together, the phrase itself included
+        things, places, windows = _Windows(reading, queries).found()
+        self.near = _greater(in_text, Entries.counted(things, places, papers, windows))
+
+    def _occurrences(self) -> tuple[Places, Places]:
+        """(query, field) of every occurrence of every phrase."""
+        spellings = [
+            (spelling, number)
+            for number, query in enumerate(self.queries)
+            if query.in_text
+            for spelling in query.spellings
+        ]
+        numbers, first, last = _Trie(spellings).scan(self.reading)
+        # neighbours that may be one word come twice
+        lengths = np.minimum(last - first, _LONGEST - 1)
+        keys = np.unique((numbers * len(self.reading.words) + first) * _LONGEST + lengths)
+        numbers, first = np.divmod(keys // _LONGEST, max(1, len(self.reading.words)))
+        fields = self.reading.fields[first].astype(np.int64)
+        wanted = np.array([_SIDES.get(query.field, (True, True)) for query in self.queries], np.bool_).reshape(-1, 2)
+        kept = wanted[numbers, fields % 2]
+        return numbers[kept], fields[kept]
+
+    def _named(self) -> tuple[Places, Places]:
+        """(query, title of the paper) of every author and category that is asked for."""
+        names = PhraseIndex(
+            (spelling, number)
+            for number, query in enumerate(self.queries)
+            if query.field is Field.AUTHOR
+            for spelling in query.spellings
+        )
+        categories: dict[str, list[int]] = {}
+        for number, query in enumerate(self.queries):
             if query.field is Field.CATEGORY:
-                self._categories[query.words[0]].append(number)
-        for place, paper in enumerate(papers):
-            self._read(place, paper, queries)
-        for number, query in enumerate(queries):
-            if query.near:
-                self.near[number] = self._close_together(query, self.exact[number])
-        self._positions.clear()
+                categories.setdefault(query.words[0], []).append(number)
+        if not names and not categories:
+            return _NOWHERE, _NOWHERE
+        found = [
+            (number, 2 * place)
+            for place, paper in enumerate(self.reading.papers)
+            for number in (
+                *{number for name in (paper.authors if names else ()) for number, _, _ in names.scan(tokens(name))},
+                *{number for name in category_names(paper) for number in categories.get(name, ())},
+            )
+        ]
+        pairs = np.array(found, np.int64).reshape(-1, 2)
+        return pairs[:, 0], pairs[:, 1]
 
-    def _read(self, place: int, paper: Paper, queries: Sequence[Query]) -> None:
-        texts = tokens(paper.title), tokens(paper.abstract)
-        self.lengths.append((len(texts[_TITLE]), len(texts[_ABSTRACT])))
-        for field, words in enumerate(texts):
-            for number, _, _ in set(self._texts.scan(words)):
-                if _looks_in(queries[number].field, field):
-                    _count(self.exact[number], place, field)
-            self._note_words(place, field, words)
-        for name in paper.authors if self._names else ():
-            for number in {number for number, _, _ in self._names.scan(tokens(name))}:
-                _count(self.exact[number], place, _TITLE)
-        for number in {number for name in category_names(paper) for number in self._categories.get(name, ())}:
-            self.exact[number][place] = (1, 0)
 
-    def _note_words(self, place: int, field: int, words: Sequence[Token]) -> None:
-        key = 2 * place + field
-        for position, token in enumerate(words):
-            counts = self.words.get(back_off_word(token))
-            if counts is not None:
-                _count(counts, place, field)
-            places = self._positions.get(f"^{token.acronym}") if token.acronym else None
-            if places is not None:
-                places.setdefault(key, []).append(position)
-            places = self._positions.get(token.term)
-            if places is not None:
-                places.setdefault(key, []).append(position)
+def _joined(one: Entries, other: Entries) -> Entries:
+    """Of things that differ."""
+    order = np.argsort(np.concatenate([one.thing, other.thing]), kind="stable")
+    return Entries(*(np.concatenate(pair)[order] for pair in zip(one, other, strict=True)))
 
-    def _close_together(self, query: Query, exact: Counts) -> Counts:
-        """Windows that hold all the words; the phrase itself is one."""
-        found = dict(exact)
-        places = sorted((self._positions[word] for word in set(query.words)), key=len)
-        shared: AbstractSet[int] = places[0].keys()
-        for others in places[1:]:
-            shared = shared & others.keys()
-        for key in sorted(shared):
-            place, field = divmod(key, 2)
-            if _looks_in(query.field, field):
-                windows = len(close_windows([positions[key] for positions in places], reach(query)))
-                title, abstract = found.get(place, (0, 0))
-                if windows:
-                    found[place] = (
-                        (max(title, windows), abstract) if field == _TITLE else (title, max(abstract, windows))
-                    )
+
+def _greater(one: Entries, other: Entries) -> Entries:
+    """The greater counts of both."""
+    things, places, titles, abstracts = (np.concatenate(pair) for pair in zip(one, other, strict=True))
+    papers = int(places.max(initial=0)) + 1
+    keys, row = np.unique(things * papers + places, return_inverse=True)
+    title, abstract = np.zeros(len(keys), np.int64), np.zeros(len(keys), np.int64)
+    np.maximum.at(title, row, titles)
+    np.maximum.at(abstract, row, abstracts)
+    return Entries(keys // papers, keys % papers, title, abstract)
+
+
+class _Trie:
+    """Distinct phrases as a tree of words; edges are sorted keys, so that many places take a step at once."""
+
+    def __init__(self, phrases: Iterable[tuple[Phrase, int]]) -> None:
+        self._symbols: dict[str, int] = {}
+        edges: dict[int, int] = {}
+        meanings: list[tuple[int, int]] = []
+        for phrase, meaning in phrases:
+            node = 0
+            for word in phrase:
+                symbol = self._symbols.setdefault(word, len(self._symbols))
+                node = edges.setdefault(node << _SHIFT | symbol, len(edges) + 1)
+            if node:
+                meanings.append((node, meaning))
+        keys = np.fromiter(edges, np.int64, len(edges))
+        order = np.argsort(keys)
+        self._keys = keys[order]
+        self._targets = np.fromiter(edges.values(), np.int64, len(edges))[order]
+        self._goes_on = np.zeros(len(edges) + 1, np.bool_)
+        self._goes_on[keys >> _SHIFT] = True
+        ends = np.array(sorted(meanings), np.int64).reshape(-1, 2)
+        self._ends, self._meanings = ends[:, 0], ends[:, 1]
+
+    def scan(self, reading: Reading) -> tuple[Places, Places, Places]:
+        """Every occurrence, overlaps included: (what it stands for, first position, last position)."""
+        singles, pairs = self._answers(reading)
+        begins = np.zeros(len(reading.words), np.bool_)
+        for answers in singles:
+            begins |= self._is_first(answers)[reading.words]
+        if len(pairs[0]):
+            begins[pairs[0]] = True
+        first = np.flatnonzero(begins)
+        nodes, at = np.zeros(len(first), np.int64), first
+        found: list[tuple[Places, Places, Places]] = [(_NOWHERE, _NOWHERE, _NOWHERE)]
+        while len(at):
+            steps = [(self._step(nodes, answers[reading.words[at]]), 1) for answers in singles]
+            steps += self._pair_steps(nodes, at, pairs)
+            arrived = [(reached, first[rows], at[rows] + width) for (reached, rows), width in steps]
+            nodes, first, at = (np.concatenate(parts) for parts in zip(*arrived, strict=True))
+            meanings, rows = self._meant(nodes)
+            found.append((meanings, first[rows], at[rows] - 1))
+            on = self._goes_on[nodes]
+            nodes, first, at = nodes[on], first[on], at[on]
+        numbers, firsts, lasts = (np.concatenate(parts) for parts in zip(*found, strict=True))
+        return numbers, firsts, lasts
+
+    def _answers(self, reading: Reading) -> tuple[list[Numbers], tuple[Places, list[Numbers]]]:
+        """The symbols that each word of the vocabulary answers to; and the same for each pair that may be one word."""
+        symbol = self._symbols.get
+        singles = [
+            reading.numbered(lambda token: symbol(token.term, -1)),
+            reading.numbered(lambda token: symbol(f"={token.word}", -1)),
+            reading.numbered(lambda token: symbol(f"^{token.acronym}", -1) if token.acronym else -1),
+        ]
+        positions, words, which = reading.pairs(self._symbols.keys())
+        # a quoted phrase wants its words as they are: no plain form
+        forms: list[Callable[[Token], int]] = [
+            lambda token: symbol(token.term, -1),
+            lambda token: symbol(f"^{token.acronym}", -1) if token.acronym else -1,
+        ]
+        answers = [np.array(list(map(form, words)), np.int32)[which] for form in forms]
+        asked = (answers[0] >= 0) | (answers[1] >= 0)
+        return singles, (positions[asked], [one[asked] for one in answers])
+
+    def _is_first(self, answers: Numbers) -> npt.NDArray[np.bool_]:
+        first = np.zeros(len(self._symbols) + 1, np.bool_)
+        first[self._keys[self._keys < 1 << _SHIFT]] = True
+        return first[answers]
+
+    def _step(self, nodes: Places, symbols: Numbers) -> tuple[Places, Places]:
+        """(the nodes that are reached, the rows that reach one)."""
+        rows = np.flatnonzero(symbols >= 0)
+        keys = nodes[rows] << _SHIFT | symbols[rows]
+        edges = np.minimum(np.searchsorted(self._keys, keys), max(0, len(self._keys) - 1))
+        hit = self._keys[edges] == keys
+        return self._targets[edges[hit]], rows[hit]
+
+    def _pair_steps(
+        self, nodes: Places, at: Places, pairs: tuple[Places, list[Numbers]]
+    ) -> Iterator[tuple[tuple[Places, Places], int]]:
+        positions, answers = pairs
+        if not len(positions):
+            return
+        found = np.minimum(np.searchsorted(positions, at), len(positions) - 1)
+        here = positions[found] == at
+        for symbols in answers:
+            yield self._step(nodes, np.where(here, symbols[found], -1)), 2
+
+    def _meant(self, nodes: Places) -> tuple[Places, Places]:
+        """(what the phrases that end here stand for, the row of each)."""
+        start, end = np.searchsorted(self._ends, nodes), np.searchsorted(self._ends, nodes, side="right")
+        rows = np.repeat(np.arange(len(nodes)), end - start)
+        return self._meanings[ranges(start, end - start)], rows
+
+
+def ranges(starts: Places, lengths: Places) -> Places:
+    """``start, start + 1, …`` for each start, as many as its length, end to end."""
+    before = np.cumsum(lengths) - lengths
+    return np.repeat(starts - before, lengths) + np.arange(int(lengths.sum()))
+
+
+class _Windows:
+    """Words that stand close together, in any order."""
+
+    def __init__(self, reading: Reading, queries: Sequence[Query]) -> None:
+        self._reading, self._queries = reading, queries
+        symbols = {word: None for query in queries if query.near for word in query.words}
+        self._symbols = {word: number for number, word in enumerate(symbols)}
+        held = [
+            reading.numbered(lambda token: self._symbols.get(token.term, -1)),
+            reading.numbered(lambda token: self._symbols.get(f"^{token.acronym}", -1) if token.acronym else -1),
+        ]
+        size = self._size = len(reading.words) + 1
+        keys = [_NOWHERE]
+        for answers in held:
+            found = answers[reading.words].astype(np.int64)
+            at = np.flatnonzero(found >= 0)
+            keys.append(found[at] * size + at)
+        #: every place of every word, in order: symbol · size + position; the last one is beyond all
+        self._keys = np.append(np.sort(np.concatenate(keys)), len(self._symbols) * size + size)
+        self._starts = np.searchsorted(self._keys, np.arange(len(self._symbols) + 1) * size)
+
+    def found(self) -> tuple[Places, Places, Places]:
+        """(query, field, how many windows)."""
+        asked = [(number, words) for number, query in enumerate(self._queries) if (words := self._rarest_first(query))]
+        counts = np.diff(self._starts)
+        found: list[tuple[int, int, int]] = []
+        block: list[tuple[int, list[int]]] = []
+        size = 0
+        for number, words in asked:
+            block.append((number, words))
+            size += int(counts[words[0]])
+            if size > _BLOCK:
+                found += self._count(block)
+                block, size = [], 0
+        found += self._count(block)
+        rows = np.array(found, np.int64).reshape(-1, 3)
+        return rows[:, 0], rows[:, 1], rows[:, 2]
+
+    def _rarest_first(self, query: Query) -> list[int]:
+        """The distinct words of the query, nothing when one of them is nowhere."""
+        if not query.near:
+            return []
+        words = {self._symbols[word] for word in query.words}
+        starts = self._starts
+        ordered = sorted(words, key=lambda word: (starts[word + 1] - starts[word], word))
+        return ordered if starts[ordered[0] + 1] > starts[ordered[0]] else []
+
+    def _count(self, asked: Sequence[tuple[int, list[int]]]) -> Iterator[tuple[int, int, int]]:
+        """The windows of some queries: those that the rarest word makes possible are looked at one by one."""
+        for row, field, alone in self._possible(asked):
+            number, words = asked[row]
+            query = self._queries[number]
+            windows = 1 if alone else len(close_windows(self._places(words, field), reach(query)))
+            if windows and _SIDES[query.field][field % 2]:
+                yield number, field, windows
+
+    def _possible(self, asked: Sequence[tuple[int, list[int]]]) -> Iterator[tuple[int, int, bool]]:
+        """(row, field, whether it is one window for certain): where every word is near the rarest one."""
+        rarest = np.array([words[0] for _, words in asked], np.int64)
+        lengths = self._starts[rarest + 1] - self._starts[rarest]
+        rows = np.repeat(np.arange(len(asked)), lengths)
+        at = self._keys[ranges(self._starts[rarest], lengths)] % self._size
+        widths = np.array([reach(self._queries[number]) for number, _ in asked], np.int64)
+        for slot in range(1, max((len(words) for _, words in asked), default=0)):
+            others = np.array([words[slot] if slot < len(words) else -1 for _, words in asked], np.int64)
+            near = (others[rows] < 0) | self._has_near(others[rows], at, widths[rows])
+            rows, at = rows[near], at[near]
+        fields = self._reading.fields[at]
+        keys, times = np.unique(rows * len(self._reading.lengths) + fields, return_counts=True)
+        pairs = np.array([len(words) == 2 for _, words in asked], np.bool_)  # noqa: PLR2004 - two words
+        rows, fields = np.divmod(keys, max(1, len(self._reading.lengths)))
+        yield from zip(rows.tolist(), fields.tolist(), (pairs[rows] & (times == 1)).tolist(), strict=True)
+
+    def _has_near(self, symbols: Places, at: Places, widths: Places) -> npt.NDArray[np.bool_]:
+        """Whether each symbol stands within ``widths`` words of each position, in the same field."""
+        start = self._reading.starts[self._reading.fields[at]]
+        lowest = symbols * self._size + np.maximum(at - widths + 1, start)
+        end = start + self._reading.lengths[self._reading.fields[at]]
+        highest = symbols * self._size + np.minimum(at + widths, end) - 1
+        found: npt.NDArray[np.bool_] = self._keys[np.searchsorted(self._keys, lowest)] <= highest
         return found
 
-
-def reach(query: Query) -> int:
-    """How many tokens a window of this phrase may span."""
-    return max(WINDOW, len(query.words))
-
-
-def close_windows(positions: Sequence[Sequence[int]], width: int) -> list[tuple[int, int]]:
-    """Windows of at most ``width`` tokens that hold one position of each list, as (first, last); none overlap."""
-    merged = sorted((position, word) for word, places in enumerate(positions) for position in places)
-    last: list[int | None] = [None] * len(positions)
-    found: list[tuple[int, int]] = []
-    for position, word in merged:
-        last[word] = position
-        seen = [place for place in last if place is not None]
-        if len(seen) == len(last) and position - min(seen) < width:
-            found.append((min(seen), position))
-            last = [None] * len(positions)
-    return found
-
-
-def category_names(paper: Paper) -> Iterator[str]:
-    """What a paper's categories answer to: ``cs.lg`` and its archive ``cs``."""
-    for category in paper.categories:
-        yield category.casefold()
-        yield category.casefold().partition(".")[0]
-
-
-def _index(queries: Sequence[Query], wanted: Callable[[Query], bool]) -> PhraseIndex:
-    return PhraseIndex(
-        (spelling, number) for number, query in enumerate(queries) if wanted(query) for spelling in query.spellings
-    )
-
-
-def _looks_in(asked: Field, field: int) -> bool:
-    return asked is Field.ANY or asked is (Field.ABSTRACT if field == _ABSTRACT else Field.TITLE)
-
-
-def _count(counts: Counts, place: int, field: int) -> None:
-    title, abstract = counts.get(place, (0, 0))
-    counts[place] = (title, abstract + 1) if field == _ABSTRACT else (title + 1, abstract)
+    def _places(self, words: Sequence[int], field: int) -> list[list[int]]:
+        start = int(self._reading.starts[field])
+        end = start + int(self._reading.lengths[field])
+        found = []
+        for word in words:
+            offset = word * self._size
+            first, last = np.searchsorted(self._keys, (offset + start, offset + end))
+            found.append((self._keys[first:last] - offset).tolist())
+        return found

@@ -5,7 +5,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 
 from digestmail.model import Field, Keyword, Paper
-from digestmail.ranking.matching import PhraseIndex, category_names
+from digestmail.ranking.phrases import PhraseIndex, category_names
 from digestmail.ranking.queries import query_of
 from digestmail.text.analysis import tokens
 

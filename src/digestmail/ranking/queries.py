@@ -8,6 +8,9 @@ from typing import NamedTuple
 from digestmail.model import Field, Keyword
 from digestmail.text.analysis import STOP_WORDS, Token, joined, tokens
 
+# back-off of longer phrases counts only the first so many words: their points must fit a column (``scoring.Rows``)
+_MOST_STEMS = 8
+
 #: what each word asks of a token, in order: its folded form, ``=`` its plain form, or ``^`` its form as written
 Phrase = tuple[str, ...]
 
@@ -74,7 +77,8 @@ def _joined_spellings(words: Sequence[Token]) -> list[Phrase]:
 def _stems(words: Sequence[Token]) -> tuple[str, ...]:
     """Sorted; function words only when there is nothing else."""
     telling = [token for token in words if token.word not in STOP_WORDS] or words
-    return tuple(sorted({stem for token in telling if (stem := back_off_word(token))}))
+    stems = dict.fromkeys(stem for token in telling if (stem := back_off_word(token)))
+    return tuple(sorted(list(stems)[:_MOST_STEMS]))
 
 
 def back_off_word(token: Token) -> str:

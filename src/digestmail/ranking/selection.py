@@ -6,7 +6,7 @@ variety with 20-25 % of nDCG@10 (arXiv 2604.13728).
 """
 
 from collections import Counter
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 
 from digestmail.model import RankedPaper, Ranking
 
@@ -18,26 +18,33 @@ def choose(ranking: Ranking, size: int) -> tuple[RankedPaper, ...]:
     return tuple(ranking.papers[place] for place in pick(leads, topics, size))
 
 
-def pick(leads: Sequence[Hashable], topics: Sequence[str], size: int) -> list[int]:
+def pick(leads: Iterable[Hashable], topics: Sequence[str], size: int) -> list[int]:
     """Places of the chosen among candidates that stand best first.
 
-    ``leads`` says which keyword brings each candidate (None: no keyword), ``topics`` its topic (empty: none).
+    ``leads`` says which keyword brings each candidate (None: no keyword); no more of them are asked for than it takes.
+    ``topics`` is the topic of each (empty: none), or nothing at all when the profile has no topics.
     """
-    if len(leads) <= size:
-        return list(range(len(leads)))
-    chosen: dict[int, None] = {}
-    for place in _first_of_each(topics)[:size]:
-        chosen[place] = None
-    brought = Counter(leads[place] for place in chosen)
-    for fair in (True, False):
-        for place, lead in enumerate(leads):
-            if len(chosen) == size:
-                break
-            if place in chosen or (fair and lead is not None and 2 * (brought[lead] + 1) > size):
-                continue
-            chosen[place] = None
-            brought[lead] += 1
-    return sorted(chosen)
+    firsts = _first_of_each(topics)[:size]
+    if firsts:
+        leads = list(leads)
+    chosen = set(firsts)
+    brought: dict[Hashable, int] = {}
+    for place, lead in enumerate(leads) if firsts else ():
+        if place in chosen:
+            brought[lead] = brought.get(lead, 0) + 1
+    waiting: list[int] = []
+    for place, lead in enumerate(leads):
+        if len(chosen) == size:
+            break
+        if place in chosen:
+            continue
+        times = brought.get(lead, 0) + 1
+        if lead is not None and 2 * times > size:
+            waiting.append(place)
+        else:
+            chosen.add(place)
+            brought[lead] = times
+    return sorted([*chosen, *waiting[: size - len(chosen)]])
 
 
 def _first_of_each(topics: Sequence[str]) -> list[int]:

@@ -64,6 +64,8 @@ _WORD = re.compile(
     rf"([{_UNSPACED}][{_MARKS}]*)|(?:(?![{_UNSPACED}])[^\W_])(?:{_GLUE}*(?:(?![{_UNSPACED}])[^\W_]|[{_MARKS}]))*"
 )
 _ASCII_WORD = re.compile(r"[^\W_]+", re.ASCII)  # the same for most papers, four times as fast
+_PLAIN_WORD = re.compile(r"([^\W_]+)([-\u2010\u2011\u2012](?=[^\W_]))?")
+_NOT_PLAIN = re.compile(f"[{_UNSPACED}{_MARKS}{_GLUE}]")
 _ACCENTS = re.compile("[\u0300-\u036f]")
 _HYPHENS = frozenset("-\u2010\u2011\u2012")
 
@@ -84,6 +86,40 @@ class Token(NamedTuple):
     end: int
     #: whether a hyphen ties it to the next word
     hyphenated: bool = False
+
+
+class Vocabulary:
+    """Distinct words, numbered from 1 as they come; 0 is no word.
+
+    It reads the same words as ``tokens``, many times as fast: a word is looked at once, however often it stands.
+    """
+
+    def __init__(self) -> None:
+        #: what each number stands for, apart from its place: ``start`` and ``end`` are 0
+        self.words: list[Token] = [Token("", "", None, "", 0, 0)]
+        self._numbers = _Numbers(self.words)
+
+    def read(self, text: str) -> list[int]:
+        """The numbers of the words of ``text``, in order."""
+        if _MAY_HOLD_MARKUP.search(text):
+            text = _MARKUP.sub("", text)
+        if _NOT_PLAIN.search(text):
+            return [self._numbers[token._replace(start=0, end=0)] for token in tokens(text)]
+        return list(map(self._numbers.__getitem__, _PLAIN_WORD.findall(text)))
+
+
+class _Numbers(dict[tuple[str, str] | Token, int]):
+    """(word as written, hyphen after it) or token → number."""
+
+    def __init__(self, words: list[Token]) -> None:
+        super().__init__()
+        self._words = words
+
+    def __missing__(self, key: tuple[str, str] | Token) -> int:
+        token = key if isinstance(key, Token) else Token(*_forms(key[0]), 0, 0, bool(key[1]))
+        number = self[key] = len(self._words)
+        self._words.append(token)
+        return number
 
 
 def tokens(text: str) -> list[Token]:
