@@ -3,8 +3,8 @@
 ``python -m benchmarks.matching --subscribers 1000 100000``. 1,000 real papers; profiles of 5 to 20 phrases from real
 titles, as popular as Zipf's law has it, 2 % of them negative. Each size runs in a process of its own: seconds for
 everything that follows once papers and profiles are in memory (reading, matching, scoring, gate, choosing ten for each
-subscriber) and peak memory, papers and profiles included. The baseline, what most tools of the field do: for each subscriber, paper and keyword, ``keyword in text``,
-measured on a slice and scaled.
+subscriber) and peak memory, papers and profiles included. The baseline, what most tools of the field do: for each
+subscriber, paper and keyword, ``keyword in text``, measured on a slice and scaled.
 """
 
 import argparse

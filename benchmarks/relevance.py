@@ -25,8 +25,9 @@ import Stemmer
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from benchmarks.datasets import Judged, Topic, judged
-from digestmail.model import Paper, Profile
+from digestmail.model import Gate, Paper, Profile
 from digestmail.ranking import Index
+from digestmail.ranking.index import GATES
 
 #: one score per paper, in the order of the papers
 Scores = Sequence[float]
@@ -194,7 +195,7 @@ def gate(data: Judged, reference: Mapping[str, Mapping[str, float]], ranked: Ind
             mine += [(margins[key], key in topic.relevant) for key in top(pool, scores, rng)]
     hits = sum(hit for _, hit in base)
     figures = {"substring precision": hits / len(base), "recall": hits / wanted}
-    for name, factor in (("wide", 0.75), ("normal", 1.0), ("strict", 1.5)):
+    for name, factor in ((str(name), GATES[name]) for name in (Gate.WIDE, Gate.NORMAL, Gate.STRICT)):
         shown = [hit for margin, hit in mine if margin >= factor]
         figures |= {f"{name} precision": fmean(shown), f"{name} recall": sum(shown) / wanted}
     mine.sort(key=lambda pair: -pair[0])

@@ -13,20 +13,20 @@ import numpy as np
 from digestmail.model import Evidence, Field, Gate, Keyword, Match, Paper, Profile, RankedPaper, Ranking
 from digestmail.ranking import likes
 from digestmail.ranking.explanation import Explanation, Found, found_in
-from digestmail.ranking.join import UNIT, WEIGHT, Asked, Chosen, Join, Opinions
+from digestmail.ranking.join import UNIT, WEIGHT, Asked, Chosen, Join
 from digestmail.ranking.matching import Findings
 from digestmail.ranking.queries import Query, query_of
 from digestmail.ranking.reading import Places, Reading
 from digestmail.ranking.scoring import POINT, Floats, Lengths, Rows, Scores, Words
 
 #: how many mentions of a full-weight phrase let a paper in
-GATES = {Gate.STRICT: 1.5, Gate.NORMAL: 1.0, Gate.WIDE: 0.75}
+GATES = {Gate.STRICT: 1.75, Gate.NORMAL: 1.0, Gate.WIDE: 0.75}
 #: upvotes raise a score by at most a fifth: they reorder and never admit (nDCG@10 +.006 to +.011 on a day's papers)
 _UPVOTE_SHARE = 0.2
 _MANY_UPVOTES = 5.0  # log2: about thirty
 _KEPT = 1 << 16
 # columns of the table of keywords
-_NUMBER, _WEIGHT, _ONCE, _KIND = range(4)
+_NUMBER, _WEIGHT, _KIND, _ONCE, _GATED, _OCCURS = range(6)
 _TEXT, _AUTHOR, _CATEGORY = range(3)
 _KINDS = {Field.AUTHOR: _AUTHOR, Field.CATEGORY: _CATEGORY}
 # profiles × papers that go through the join together: 2 MB of float64
@@ -48,13 +48,14 @@ class Index:
         self._popularity = np.array([float(paper.upvotes or 0) for paper in self._papers])
         self._known: dict[Query, int] = {}
         self._terms: dict[Keyword, int] = {}
-        #: for each keyword its query, its weight, the units of a paper that writes it once, and its kind
-        self._table: Floats = np.zeros((0, 4))
+        #: for each keyword what ``_NUMBER`` and the others say
+        self._table: Floats = np.zeros((0, 6))
         #: each lot of queries that was learned, with the number of its first
         self._lots: list[tuple[int, Scores]] = []
         self._rows: Rows = np.zeros((0, len(self._papers)), np.uint16)
         self._exact: list[Places] = []
-        self._once: list[float] = []
+        #: for each query the units of one mention, the same for the gate, and whether it occurs
+        self._mentions: Floats = np.zeros((0, 3))
         self._join = Join(self._rows, self._exact, self._priors, self._popularity)
         self._found: dict[tuple[int, int], tuple[Found, ...]] = {}
 
@@ -71,12 +72,11 @@ class Index:
         keywords = {keyword: None for profile in profiles for keyword in profile.keywords}
         asked = {keyword: query_of(keyword) for keyword in keywords if keyword not in self._terms}
         self._find([query for query in dict.fromkeys(asked.values()) if query not in self._known])
-        rows = [
-            (self._known[query], _weight(keyword), self._once[self._known[query]], _KINDS.get(keyword.field, _TEXT))
-            for keyword, query in asked.items()
-        ]
+        numbers = [self._known[query] for query in asked.values()]
+        kinds = [_KINDS.get(keyword.field, _TEXT) for keyword in asked]
+        columns = [numbers, list(map(_weight, asked)), kinds, *self._mentions[numbers].T]
         self._terms.update((keyword, len(self._table) + place) for place, keyword in enumerate(asked))
-        self._table = np.concatenate([self._table, np.array(rows, np.float64).reshape(-1, 4)])
+        self._table = np.concatenate([self._table, np.array(columns, np.float64).T.reshape(-1, 6)])
 
     def _find(self, queries: Sequence[Query]) -> None:
         if not queries:
@@ -85,7 +85,7 @@ class Index:
         scores = Scores(Findings(self._reading, queries), len(self._papers))
         self._rows = np.concatenate([self._rows, scores.rows()]) if first else scores.rows()
         self._exact += scores.exact()
-        self._once += scores.once().tolist()
+        self._mentions = np.concatenate([self._mentions, np.stack([*scores.once(), scores.occurs], axis=1)])
         self._known.update({query: first + place for place, query in enumerate(queries)})
         self._lots.append((first, scores))
         self._join = Join(self._rows, self._exact, self._priors, self._popularity)
@@ -137,9 +137,14 @@ class Index:
         return dict(zip(self._columns, scores.tolist(), strict=True))
 
     def margins(self, profile: Profile) -> dict[str, float]:
-        """The relevance of every paper over what the normal gate asks of it, by key: 1 is just enough."""
+        """The relevance of every paper over what the normal gate asks of all, by key: 1 is just enough.
+
+        A paper that writes a keyword of full weight has 1 at least.
+        """
         asked, totals = self._standing(replace(profile, gate=Gate.NORMAL))
-        return dict(zip(self._columns, (totals / self._join.bars(asked)[0]).tolist(), strict=True))
+        over = totals / asked.bar[0]
+        margins = np.where(totals >= self._join.bars(asked)[0], np.maximum(over, 1.0), over)
+        return dict(zip(self._columns, margins.tolist(), strict=True))
 
     def _standing(self, profile: Profile) -> tuple[Asked, Floats]:
         """The profile, and the units of every paper."""
@@ -205,10 +210,9 @@ class Index:
             barred={row: columns for row, columns in enumerate(barred) if columns},
         )
 
-    def _opinions(self, profile: Profile) -> Opinions:
+    def _opinions(self, profile: Profile) -> Floats:
         liked, disliked = self._likeness(profile.liked), self._likeness(profile.disliked)
-        units = (likes.like_units(liked) + likes.like_units(disliked, -1)) * WEIGHT
-        return Opinions(units, np.flatnonzero(liked >= GATES[profile.gate] * likes.ALIKE))
+        return (likes.like_units(liked) + likes.like_units(disliked, -1)) * WEIGHT
 
     def _likeness(self, papers: Sequence[Paper]) -> Floats:
         return likes.alike(likes.taste(papers, self._words), self._words, len(self._papers))
@@ -251,21 +255,29 @@ class Index:
 
 
 def _gates(terms: Floats, rows: Places, profiles: Sequence[Profile]) -> tuple[Floats, Floats]:
-    """(what a paper must reach that writes each phrase, what it must reach that writes none of a profile's).
+    """(what a paper must reach that writes each phrase, what every other paper must reach, for each profile).
 
     ``terms`` are rows of the table, ``rows`` the profile of each.
     """
-    text, opens = terms[:, _KIND] == _TEXT, terms[:, _KIND] != _CATEGORY
+    size, kinds = len(profiles), terms[:, _KIND]
     gates = np.array([GATES[profile.gate] for profile in profiles])
     # a weight above one raises its own phrase; it must not lock the others out
-    heaviest = _greatest(rows[opens], terms[opens, _WEIGHT], len(profiles))
-    factors = gates * np.where(heaviest > 0, np.minimum(heaviest, WEIGHT), WEIGHT)
-    bars = np.where(text, factors[rows] * terms[:, _ONCE], 1.0)
-    highest = _greatest(rows[text], bars[text], len(profiles))
+    weights = np.where(kinds == _CATEGORY, 0.0, np.minimum(terms[:, _WEIGHT], WEIGHT))
+    heaviest = _greatest(rows, weights, size)
+    mentioned = (kinds == _TEXT) & (weights == heaviest[rows]) & (gates[rows] <= 1)
+    bars = np.where(mentioned, gates[rows] * weights * terms[:, _ONCE], np.inf)
+    bars[kinds == _AUTHOR] = 1.0
     # a category lets papers in only when nothing else is asked for
     alone = (heaviest == 0) & ~np.array([bool(profile.liked) for profile in profiles], np.bool_)
-    bars[~opens & ~alone[rows]] = np.inf
-    return bars, np.where(highest > 0, highest, gates * likes.ALIKE * likes.LIKE_POINTS * UNIT)
+    bars[(kinds == _CATEGORY) & alone[rows]] = 1.0
+    # an author asks for nothing of other papers, nor does a keyword that never occurs, unless there is no other
+    asked = gates[rows] * weights * terms[:, _GATED]
+    text = kinds == _TEXT
+    bar = gates * likes.LIKE_BAR * UNIT
+    for some in (kinds == _AUTHOR, text, text & (terms[:, _OCCURS] > 0)):
+        highest = _greatest(rows[some], asked[some], size)
+        bar = np.where(highest > 0, highest, bar)
+    return bars, bar
 
 
 def _weight(keyword: Keyword) -> int:

@@ -23,15 +23,6 @@ UNIT = POINT * WEIGHT
 _SOME = 32
 
 
-class Opinions(NamedTuple):
-    """What likes and dislikes say about every paper."""
-
-    #: units to add
-    units: Floats
-    #: papers that likes alone let in
-    liked: Places
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
     """Some profiles, one a row, in the numbers that the join works with."""
@@ -50,7 +41,8 @@ class Asked:
     unwanted: tuple[Places, Places]
     #: the interest group of each wanted query, for the rows that have any
     topics: Mapping[int, Sequence[str]] = field(default_factory=dict)
-    opinions: Mapping[int, Opinions] = field(default_factory=dict)
+    #: units of likes and dislikes on every paper, for the rows that have any
+    opinions: Mapping[int, Floats] = field(default_factory=dict)
     #: columns of papers that are none for that row
     barred: Mapping[int, Sequence[int]] = field(default_factory=dict)
 
@@ -93,8 +85,8 @@ class Join:
         for row, total in enumerate(totals):
             own = asked.own(row)
             np.matmul(asked.weights[own], self._rows.take(asked.numbers[own], axis=0).astype(np.float64), out=total)
-        for row, opinions in asked.opinions.items():
-            totals[row] += opinions.units
+        for row, units in asked.opinions.items():
+            totals[row] += units
         return totals
 
     def bars(self, asked: Asked) -> Floats:
@@ -103,8 +95,6 @@ class Join:
         rows = np.repeat(np.arange(len(asked)), np.diff(asked.starts))
         which, columns = self._writing(asked.numbers)
         np.minimum.at(bars, (rows[which], columns), asked.bars[which])
-        for row, opinions in asked.opinions.items():
-            bars[row, opinions.liked] = 1.0
         return bars
 
     def scores(self, asked: Asked, rows: Places, columns: Places, totals: Floats) -> Floats:
@@ -152,8 +142,6 @@ class Join:
         which, columns = self._writing(asked.numbers)
         enough = totals[rows[which], columns] >= asked.bars[which]
         passes[rows[which[enough]], columns[enough]] = True
-        for row, opinions in asked.opinions.items():
-            passes[row, opinions.liked] |= totals[row, opinions.liked] >= 1.0
         return passes
 
     def _writing(self, numbers: Places) -> tuple[Places, Places]:

@@ -18,16 +18,17 @@ from digestmail.ranking.scoring import POINT, TITLE_WEIGHT, Floats, Words
 from digestmail.text.analysis import STOP_WORDS, Token, tokens
 
 TERMS = 60
-#: points of a paper that is as much like the liked papers as they are themselves; the best of a day reach a third of
-#: it, about what a paper with several keywords gets
-LIKE_POINTS = 100.0
-#: how alike a paper must be to pass the gate by likes alone
-ALIKE = 0.2
+#: points for a likeness of one, above the ordinary
+LIKE_POINTS = 250.0
+# any two papers of a field share words: so much likeness says nothing
+_ORDINARY = 0.02
+#: points that let a paper in by likes alone
+LIKE_BAR = 4.0
 _SHORTEST = 2  # single letters say nothing
 
 
 class Taste(NamedTuple):
-    """The words of some papers: (word, weight), by word; the weights make the papers themselves 1 on average."""
+    """The words of some papers: (word, weight), by word; the weights make k papers themselves 1/(k + 1) on average."""
 
     words: tuple[tuple[str, float], ...]
 
@@ -56,7 +57,9 @@ def taste(papers: Sequence[Paper], corpus: Words) -> Taste:
     own = math.fsum(weight * vector.get(word, 0.0) for vector in vectors for word, weight in best) / max(
         1, len(vectors)
     )
-    return Taste(tuple(sorted((word, weight / own) for word, weight in best)) if own else ())
+    # the fewer papers, the more they are only like themselves
+    scale = own * (len(papers) + 1)
+    return Taste(tuple(sorted((word, weight / scale) for word, weight in best)) if own else ())
 
 
 def _vector(paper: Paper, corpus: Words) -> dict[str, float]:
@@ -68,7 +71,7 @@ def _vector(paper: Paper, corpus: Words) -> dict[str, float]:
 
 
 def alike(wanted: Taste, corpus: Words, size: int) -> Floats:
-    """How much each paper is like the taste, 0 to about 1."""
+    """How much each paper is like the taste: .02 is ordinary, .05 is much."""
     likeness = np.zeros(size)
     for word, weight in wanted.words:
         places, points = corpus.points(word)
@@ -79,7 +82,7 @@ def alike(wanted: Taste, corpus: Words, size: int) -> Floats:
 
 def like_units(likeness: Floats, sign: int = 1) -> Floats:
     """Whole units of 1/POINT."""
-    return np.rint(sign * POINT * LIKE_POINTS * likeness)
+    return np.rint(sign * POINT * LIKE_POINTS * np.maximum(0.0, likeness - _ORDINARY))
 
 
 def nearest(papers: Sequence[Paper], found: Paper, corpus: Words) -> tuple[Paper, list[str]]:

@@ -6,7 +6,8 @@
     tf       = 3·title / (1 - b + b·length/average) + abstract / (1 - b + b·length/average)
     sat(x,k) = x·(k + 1) / (x + k)
     phrase   = idf·sat(tf exact, 1.2) + idf·sat(tf windows, 1.2)   b = .3 in titles, .4 in abstracts
-    words    = .75·Σ idf·sat(tf word, 2)                         b = .5; none for quoted phrases
+    share    = Σ idf of the phrase's words that the paper holds / Σ idf of them all; 1 where it writes the phrase
+    words    = .75·share·Σ idf·sat(tf word, 2)                   b = .5; none for quoted phrases
 
 Robertson and Zaragoza, "The Probabilistic Relevance Framework" (2009), for BM25F; Metzler and Croft, "A Markov Random
 Field Model for Term Dependencies" (2005), for windows. On nine weeks of papers and 32 curated topics the word
@@ -41,6 +42,10 @@ _WORD_SHARE = 0.75
 _PHRASE_SATURATION = 1.2
 _WORD_SATURATION = 2.0
 _B_TITLE, _B_ABSTRACT, _B_WORDS = 0.3, 0.4, 0.5
+# rarer phrases than one in a hundred papers ask no more of a paper: a gate must not close because a keyword is exotic
+_RARE = 0.01
+# whole numbers for the idf of words, to add them up the same in every order
+_IDF_UNIT = 1_000
 # a text counts as at most this many times the average: one mention in a very long abstract is still a mention
 _LONGEST = 2.0
 # queries whose rows are filled together
@@ -101,6 +106,9 @@ class Scores:
         fields = {query.field: None for query in self._queries if query.stems}
         self._words = Words(findings.reading, self._lengths, fields or [Field.ANY])
         self._slots = self._word_slots()
+        self._held = np.unique(self._slots)
+        self._telling = self._words.telling[self._slots].sum(axis=1)
+        self._exact_starts = np.searchsorted(findings.exact.thing, np.arange(len(self._queries) + 1))
         self._own = self._own_units()
         self._own_starts = np.searchsorted(self._own.thing, np.arange(len(self._queries) + 1))
 
@@ -113,53 +121,75 @@ class Scores:
     def rows(self) -> Rows:
         """Queries × papers."""
         rows = np.empty((len(self._queries), self._size), np.uint16)
-        held, where = np.unique(self._slots, return_inverse=True)
-        words = self._words.rows(held[held >= 0].astype(np.int64), self._size)
-        slots = where.reshape(self._slots.shape) - int(held[:1].sum() == -1)
+        words = self._words.rows(self._held, self._size)
+        telling = (words > 0) * self._words.telling[self._held, np.newaxis].astype(np.uint16)
         for start in range(0, len(rows), _BLOCK):
-            block = slice(start, min(start + _BLOCK, len(rows)))
-            total = np.zeros((block.stop - start, self._size), np.int64)
-            for slot in slots[block].T:
-                total[slot >= 0] += words[slot[slot >= 0]]
-            own = slice(*self._own_starts[[block.start, block.stop]])
+            end = min(start + _BLOCK, len(rows))
+            total = self._word_block(start, end, words, telling)
+            own = slice(*self._own_starts[[start, end]])
             thing, place, title, abstract = (part[own] for part in self._own)
             total[thing - start, place] += title + abstract
-            rows[block] = total
+            rows[start:end] = total
         return rows
+
+    def _word_block(self, start: int, end: int, words: Rows, telling: Rows) -> Places:
+        """What the words of some queries bring: queries × papers."""
+        total, share = np.zeros((2, end - start, self._size), np.int64)
+        for slot in np.searchsorted(self._held, self._slots[start:end]).T:
+            total += words[slot]
+            share += telling[slot]
+        exact = self._findings.exact
+        written = slice(*self._exact_starts[[start, end]])
+        thing, place = exact.thing[written] - start, exact.place[written]
+        within = place < self._size
+        share[thing[within], place[within]] = self._telling[start + thing[within]]
+        return _shared(total, share, self._telling[start:end, np.newaxis])
 
     def at(self, number: int, place: int) -> tuple[int, int]:
         """(title, abstract): the units of one query on one paper."""
         own = self._own
         title, abstract = _look_up(own.place, own.title, own.abstract, self._own_starts, number, place)
+        in_title, in_abstract, share = 0, 0, 0
         for slot in self._slots[number].tolist():
-            if slot >= 0:
-                more = self._words.at(slot, place)
-                title, abstract = title + more[0], abstract + more[1]
-        return title, abstract
+            more = self._words.at(slot, place)
+            in_title, in_abstract = in_title + more[0], in_abstract + more[1]
+            share += int(self._words.telling[slot]) if any(more) else 0
+        written = self._findings.exact
+        if any(_look_up(written.place, written.title, written.abstract, self._exact_starts, number, place)):
+            share = self._telling[number]
+        both = np.array([in_title, in_title + in_abstract])
+        in_title, whole = _shared(both, np.array(share), self._telling[number]).tolist()
+        return title + in_title, abstract + whole - in_title
 
-    def once(self) -> Floats:
+    def once(self) -> tuple[Floats, Floats]:
         """For each query the units of a paper that writes it once, in the longest kind of abstract.
 
-        Gates are measured by it.
+        As it is, and had the phrase and its words been in one paper in a hundred at least: gates are measured by that.
         """
-        exact, near = self._idfs(self._findings.exact), self._idfs(self._findings.near)
+        return self._once(0.0), self._once(_RARE * self._papers)
+
+    @property
+    def occurs(self) -> Flags:
+        """Whether any paper writes the query."""
+        return np.diff(self._exact_starts) > 0
+
+    def _once(self, least: float) -> Floats:
+        rarest = float(idf(np.array(least), self._papers))
+        exact, near = (np.minimum(self._idfs(found), rarest) for found in (self._findings.exact, self._findings.near))
         phrase = saturated(1 / (1 + _B_ABSTRACT * (_LONGEST - 1)), _PHRASE_SATURATION)
         word = saturated(1 / (1 + _B_WORDS * (_LONGEST - 1)), _WORD_SATURATION)
         has_near = np.array([query.near for query in self._queries], np.bool_)
         units = np.floor(POINT * phrase * exact)
         units[has_near] += np.floor(POINT * phrase * _NEAR_SHARE * near[has_near])
-        word_idfs = np.append(self._words.idfs, 0.0)  # the last one for no word
         for slot in self._slots.T:
-            units += np.floor(POINT * word * _WORD_SHARE * np.minimum(word_idfs[slot], np.where(slot < 0, 0.0, exact)))
-        for number, query in enumerate(self._queries):
-            if not query.in_text:
-                units[number] = _fixed(query)
-        return units
+            units += np.floor(POINT * word * _WORD_SHARE * np.minimum(self._words.idfs[slot], exact))
+        fixed = np.array([_fixed(query) for query in self._queries], np.float64)
+        return np.where(fixed > 0, fixed, units)
 
-    def _word_slots(self) -> npt.NDArray[np.int32]:
-        """Queries × at most so many words: the rows of ``_words`` that each query adds up, -1 for none."""
+    def _word_slots(self) -> Places:
+        """Queries × at most so many words: the numbers of the words that each query adds up."""
         width = max((len(query.stems) for query in self._queries), default=0)
-        slots = np.full((len(self._queries), width), -1, np.int32)
+        slots = np.full((len(self._queries), width), self._words.nothing, np.int64)
         for number, query in enumerate(self._queries):
             for place, stem in enumerate(query.stems):
                 slots[number, place] = self._words.number(stem, query.field)
@@ -189,12 +219,11 @@ class Scores:
         """``multi-modal`` was found for ``multimodal``: then its words were found as well."""
         exact = self._findings.exact
         phrase_idf = self._idfs(exact)
-        word_idf = np.append(self._words.idfs, 0.0)
         for slot in self._slots.T:
-            held = np.flatnonzero(slot[exact.thing] >= 0)
+            held = np.flatnonzero(slot[exact.thing] < self._words.nothing)
             words = slot[exact.thing[held]]
             unseen = _only(exact, held[~self._words.holds(words, exact.place[held])])
-            idfs = _WORD_SHARE * np.minimum(word_idf[slot[unseen.thing]], phrase_idf[unseen.thing])
+            idfs = _WORD_SHARE * np.minimum(self._words.idfs[slot[unseen.thing]], phrase_idf[unseen.thing])
             points = _points(*self._lengths.word_tf(unseen), idfs, _WORD_SATURATION)
             yield Units(unseen.thing, unseen.place, *map(_units, points))
 
@@ -217,10 +246,13 @@ class Words:
             for found in [_looked_at(reading.stem_entries, field)]
         ]
         self._found = Entries(*(np.concatenate(part) for part in zip(*parts, strict=True)))
-        size = span * len(parts)
-        self._starts = np.searchsorted(self._found.thing, np.arange(size + 1))
+        #: the number of no word, which is worth nothing
+        self.nothing = span * len(parts)
+        self._starts = np.searchsorted(self._found.thing, np.arange(self.nothing + 2))
         #: how telling each word is
-        self.idfs = idf(np.diff(self._starts), self._papers)
+        self.idfs = np.append(idf(np.diff(self._starts[:-1]), self._papers), 0.0)
+        #: the same in whole numbers
+        self.telling = np.rint(_IDF_UNIT * self.idfs).astype(np.int64)
         self._points = _points(*lengths.word_tf(self._found), self.idfs[self._found.thing], _WORD_SATURATION)
         self._title, self._abstract = (_units(_WORD_SHARE * points) for points in self._points)
 
@@ -288,6 +320,12 @@ def _points(title: Floats, abstract: Floats, idfs: Floats, k: float) -> tuple[Fl
 
 def _units(points: Floats) -> Places:
     return np.rint(POINT * points).astype(np.int64)
+
+
+def _shared(units: Places, share: Places, whole: Places) -> Places:
+    """The units of words, as far as the paper holds the words of the phrase."""
+    shared: Places = np.rint(units * (share / np.maximum(whole, 1))).astype(np.int64)
+    return shared
 
 
 def _fixed(query: Query) -> int:
