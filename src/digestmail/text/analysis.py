@@ -64,7 +64,7 @@ _WORD = re.compile(
     rf"([{_UNSPACED}][{_MARKS}]*)|(?:(?![{_UNSPACED}])[^\W_])(?:{_GLUE}*(?:(?![{_UNSPACED}])[^\W_]|[{_MARKS}]))*"
 )
 _ASCII_WORD = re.compile(r"[^\W_]+", re.ASCII)  # the same for most papers, four times as fast
-_PLAIN_WORD = re.compile(r"([^\W_]+)([-\u2010\u2011\u2012](?=[^\W_]))?")
+_PLAIN_WORD = re.compile(r"[^\W_]+(?:[-\u2010\u2011\u2012](?=[^\W_]))?")
 _NOT_PLAIN = re.compile(f"[{_UNSPACED}{_MARKS}{_GLUE}]")
 _ACCENTS = re.compile("[\u0300-\u036f]")
 _HYPHENS = frozenset("-\u2010\u2011\u2012")
@@ -108,15 +108,19 @@ class Vocabulary:
         return list(map(self._numbers.__getitem__, _PLAIN_WORD.findall(text)))
 
 
-class _Numbers(dict[tuple[str, str] | Token, int]):
-    """(word as written, hyphen after it) or token → number."""
+class _Numbers(dict[str | Token, int]):
+    """Word as written, with the hyphen after it, or token → number."""
 
     def __init__(self, words: list[Token]) -> None:
         super().__init__()
         self._words = words
 
-    def __missing__(self, key: tuple[str, str] | Token) -> int:
-        token = key if isinstance(key, Token) else Token(*_forms(key[0]), 0, 0, bool(key[1]))
+    def __missing__(self, key: str | Token) -> int:
+        if isinstance(key, Token):
+            token = key
+        else:
+            hyphenated = key[-1] in _HYPHENS
+            token = Token(*_forms(key[:-1] if hyphenated else key), 0, 0, hyphenated)
         number = self[key] = len(self._words)
         self._words.append(token)
         return number
@@ -165,7 +169,9 @@ def joined(first: Token, second: Token) -> Token | None:
 @lru_cache(maxsize=1 << 17)
 def _forms(written: str) -> tuple[str, str, str | None, str]:
     """(term, word, acronym, stem) of a word as written; words repeat, so most calls are answered from memory."""
-    plain = unicodedata.normalize("NFKC", written.replace(_GLUE, ""))
+    plain = written.replace(_GLUE, "")
+    if not plain.isascii():
+        plain = unicodedata.normalize("NFKC", plain)
     if plain.isascii():
         word = plain.lower()
     else:
@@ -187,8 +193,7 @@ def acronym(written: str) -> str | None:
     Two or more capitals, at most six letters, plural s dropped.
     """
     base = written.removesuffix("s")
-    capitals = sum(character.isupper() for character in base)
-    return base if capitals > 1 and len(base) <= _ACRONYM_LETTERS else None
+    return base if len(base) <= _ACRONYM_LETTERS and sum(map(str.isupper, base)) > 1 else None
 
 
 def fold_plural(word: str) -> str:
