@@ -17,6 +17,7 @@ import time
 from collections.abc import Iterator
 
 from benchmarks.datasets import corpus
+from digestmail.cli import rest_collector
 from digestmail.model import Keyword, Paper, Profile
 from digestmail.ranking import Index
 from digestmail.text.analysis import STOP_WORDS, tokens
@@ -57,6 +58,7 @@ def profiles(number: int, asked: list[tuple[Keyword, Keyword]]) -> Iterator[Prof
 
 def run(subscribers: int, papers: list[Paper], words: list[str]) -> dict[str, float]:
     """Rank for all of them, in this process."""
+    rest_collector()  # as the command line does
     everyone = list(profiles(subscribers, keywords(words)))
     start = time.perf_counter()
     index = Index(papers)

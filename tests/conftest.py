@@ -5,10 +5,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from digestmail.storage.store import Store
 
 ROOT = Path(__file__).parents[1]
+
+# no test asserts how long something takes: speed lives in benchmarks/
+settings.register_profile("digestmail", deadline=None)
+settings.load_profile("digestmail")
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from itertools import islice
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from builders import paper
@@ -82,7 +82,6 @@ def near(query: Query, words: list[Token]) -> int:
     return max(windows, exact(query, words))
 
 
-@settings(deadline=None)
 @given(_PAPERS, _QUERIES, st.sampled_from([1, 1 << 20]))
 def test_many_papers_at_once_give_what_one_text_at_a_time_gives(
     papers: list[Paper], queries: list[Query], block: int

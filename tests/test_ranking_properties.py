@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from builders import paper
@@ -111,7 +111,6 @@ def test_folding_is_symmetric(left: str, right: str) -> None:
         assert finds(left, right) == finds(right, left)
 
 
-@settings(deadline=None)
 @given(st.text(min_size=1, max_size=40), st.text(max_size=80), st.booleans())
 def test_any_text_is_a_safe_keyword_and_a_safe_paper(asked: str, written: str, exact: bool) -> None:
     one = paper(written, abstract=f"{written} {asked}")

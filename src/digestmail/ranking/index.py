@@ -31,6 +31,7 @@ _TEXT, _AUTHOR, _CATEGORY = range(3)
 _KINDS = {Field.AUTHOR: _AUTHOR, Field.CATEGORY: _CATEGORY}
 # profiles × papers that go through the join together: 2 MB of float64
 _CELLS = 1 << 18
+_MOST_ROWS = 1 << 12
 _ALL = 1 << 60
 
 
@@ -114,7 +115,7 @@ class Index:
         self.learn(profiles)
         sizes = [size] * len(profiles) if isinstance(size, int) else size
         barred = [self._barred(keys) for keys in excludes] if excludes is not None else [()] * len(profiles)
-        block = max(1, _CELLS // max(1, len(self._papers)))
+        block = min(_MOST_ROWS, max(1, _CELLS // max(1, len(self._papers))))
         for start in range(0, len(profiles), block):
             places = range(start, min(start + block, len(profiles)))
             # profiles that are equal share the work

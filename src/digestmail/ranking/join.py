@@ -20,7 +20,7 @@ from digestmail.ranking.selection import pick
 WEIGHT = 1_000
 UNIT = POINT * WEIGHT
 # the keyword that brings a paper is looked up for so many papers of a profile at once: they decide nearly always
-_SOME = 32
+_SOME = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,15 +117,15 @@ class Join:
         passes[asked.unwanted[0][which], columns] = False
         rows, columns = np.nonzero(passes)
         scores = self.scores(asked, rows, columns, totals[rows, columns])
-        order = np.lexsort((-scores, rows))
+        order = _best_first(rows, scores)
         columns, scores = columns[order], scores[order]
         ends = np.searchsorted(rows, np.arange(len(asked) + 1))
+        leads = self._first_leads(asked, columns, ends)
         for row, (start, end) in enumerate(zip(ends[:-1].tolist(), ends[1:].tolist(), strict=True)):
             own, own_scores = columns[start:end], scores[start:end]
             if len(own) > sizes[row]:
-                shown = pick(
-                    chain.from_iterable(self._leads(asked, row, own)), self._topics(asked, row, own), sizes[row]
-                )
+                later = chain.from_iterable(self._leads(asked, row, own[_SOME:]))
+                shown = pick(chain(leads[row][: len(own)], later), self._topics(asked, row, own), sizes[row])
                 own, own_scores = own[shown], own_scores[shown]
             yield Chosen(
                 tuple(own.tolist()),
@@ -149,6 +149,24 @@ class Join:
         starts = self._exact_starts[numbers]
         lengths = self._exact_starts[numbers + 1] - starts
         return np.repeat(np.arange(len(numbers)), lengths), self._exact[ranges(starts, lengths)]
+
+    def _first_leads(self, asked: Asked, columns: Places, ends: Places) -> list[list[int | None]]:
+        """Which wanted query brings each of the first few papers, for all rows: they decide nearly always."""
+        leads: list[list[int | None]] = [[None] * _SOME] * len(asked)
+        asking = np.flatnonzero(np.diff(asked.starts))
+        if not len(asking) or not len(columns):
+            return leads
+        # rows with fewer papers repeat the last one; nobody asks who brings it
+        few = columns[np.minimum(ends[:-1, np.newaxis] + np.arange(_SOME), len(columns) - 1)]
+        owners = np.repeat(np.arange(len(asked)), np.diff(asked.starts))
+        points = self._rows[asked.numbers[:, np.newaxis], few[owners]] * asked.weights[:, np.newaxis]
+        begins = asked.starts[asking]
+        best = np.repeat(np.maximum.reduceat(points, begins), np.diff(asked.starts)[asking], axis=0)
+        places = np.where(points == best, np.arange(len(points))[:, np.newaxis], len(points))
+        firsts = np.minimum.reduceat(places, begins) - begins[:, np.newaxis]
+        for row, lead in zip(asking.tolist(), firsts.tolist(), strict=True):
+            leads[row] = lead
+        return leads
 
     def _leads(self, asked: Asked, row: int, columns: Places) -> Iterator[Iterable[int | None]]:
         """Which wanted query brings each paper, some papers at a time."""
@@ -176,3 +194,18 @@ class Join:
         rows = self._rows[asked.numbers[own, np.newaxis], columns]
         points: Floats = rows * asked.weights[own, np.newaxis]
         return points
+
+
+def _best_first(rows: Places, scores: Floats) -> Places:
+    """The order by row, then by falling score; what is equal stays in its order. Rows are sorted already.
+
+    The same as ``np.lexsort((-scores, rows))`` in a third of the time: few scores are equal, and sorts that need not be
+    stable are fast, as are those of small numbers (so there may be 2^15 rows).
+    """
+    order = np.argsort(-scores)
+    order = order[np.argsort(rows[order].astype(np.int16), kind="stable")]
+    same = (np.diff(scores[order]) == 0) & (np.diff(rows[order]) == 0)
+    equal = np.flatnonzero(np.append(same, False) | np.append(False, same))
+    runs = np.cumsum(~np.append(False, same))[equal]
+    order[equal] = order[equal][np.lexsort((order[equal], runs))]
+    return order

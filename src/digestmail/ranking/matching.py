@@ -36,6 +36,8 @@ class Findings:
         #: papers that write the phrase; for authors and categories, papers that have them
         self.exact = _joined(in_text, Entries.counted(*self._named(), papers))
         #: papers that hold all words of the phrase close together, the phrase itself included
+        #: which queries look for words close together
+        self.asks_near = np.array([query.near for query in queries], np.bool_)
         things, places, windows = _Windows(reading, queries).found()
         self.near = _greater(in_text, Entries.counted(things, places, papers, windows))
 
@@ -50,7 +52,7 @@ class Findings:
         numbers, first, last = _Trie(spellings).scan(self.reading)
         # neighbours that may be one word come twice
         lengths = np.minimum(last - first, _LONGEST - 1)
-        keys = np.unique((numbers * len(self.reading.words) + first) * _LONGEST + lengths)
+        keys = _distinct((numbers * len(self.reading.words) + first) * _LONGEST + lengths)
         numbers, first = np.divmod(keys // _LONGEST, max(1, len(self.reading.words)))
         fields = self.reading.fields[first].astype(np.int64)
         wanted = np.array([_SIDES.get(query.field, (True, True)) for query in self.queries], np.bool_).reshape(-1, 2)
@@ -81,6 +83,14 @@ class Findings:
         ]
         pairs = np.array(found, np.int64).reshape(-1, 2)
         return pairs[:, 0], pairs[:, 1]
+
+
+def _distinct(keys: Places) -> Places:
+    # np.unique hashes: on keys made of products it takes ten times as long
+    keys = np.sort(keys)
+    first = np.ones(len(keys), np.bool_)
+    first[1:] = keys[1:] > keys[:-1]
+    return keys[first]
 
 
 def _joined(one: Entries, other: Entries) -> Entries:
@@ -120,6 +130,9 @@ class _Trie:
         self._targets = np.fromiter(edges.values(), np.int64, len(edges))[order]
         self._goes_on = np.zeros(len(edges) + 1, np.bool_)
         self._goes_on[keys >> _SHIFT] = True
+        self._from_root = np.zeros(len(self._symbols) + 1, np.int64)
+        from_root = self._keys < 1 << _SHIFT
+        self._from_root[self._keys[from_root]] = self._targets[from_root]
         ends = np.array(sorted(meanings), np.int64).reshape(-1, 2)
         self._ends, self._meanings = ends[:, 0], ends[:, 1]
 
@@ -128,7 +141,7 @@ class _Trie:
         singles, pairs = self._answers(reading)
         begins = np.zeros(len(reading.words), np.bool_)
         for answers in singles:
-            begins |= self._is_first(answers)[reading.words]
+            begins |= (self._from_root[answers] > 0)[reading.words]
         if len(pairs[0]):
             begins[pairs[0]] = True
         first = np.flatnonzero(begins)
@@ -164,14 +177,13 @@ class _Trie:
         asked = (answers[0] >= 0) | (answers[1] >= 0)
         return singles, (positions[asked], [one[asked] for one in answers])
 
-    def _is_first(self, answers: Numbers) -> npt.NDArray[np.bool_]:
-        first = np.zeros(len(self._symbols) + 1, np.bool_)
-        first[self._keys[self._keys < 1 << _SHIFT]] = True
-        return first[answers]
-
     def _step(self, nodes: Places, symbols: Numbers) -> tuple[Places, Places]:
         """(the nodes that are reached, the rows that reach one)."""
         rows = np.flatnonzero(symbols >= 0)
+        if not nodes.any():
+            # the root has by far the most visitors
+            targets = self._from_root[symbols[rows]]
+            return targets[targets > 0], rows[targets > 0]
         keys = nodes[rows] << _SHIFT | symbols[rows]
         edges = np.minimum(np.searchsorted(self._keys, keys), max(0, len(self._keys) - 1))
         hit = self._keys[edges] == keys

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from functools import lru_cache
-from itertools import pairwise
+from itertools import combinations, pairwise
 from typing import NamedTuple
 
 from digestmail.model import Field, Keyword
@@ -10,6 +10,7 @@ from digestmail.text.analysis import STOP_WORDS, Token, joined, tokens
 
 # back-off of longer phrases counts only the first so many words: their points must fit a column (``scoring.Rows``)
 _MOST_STEMS = 8
+_FEW_WORDS = 6
 
 #: what each word asks of a token, in order: its folded form, ``=`` its plain form, or ``^`` its form as written
 Phrase = tuple[str, ...]
@@ -64,13 +65,20 @@ def _asked(token: Token, *, exact: bool) -> str:
 
 
 def _joined_spellings(words: Sequence[Token]) -> list[Phrase]:
-    """The phrase with one pair of neighbours written as one word, for every pair that people join."""
+    """The phrase with some neighbours written as one word, for all pairs that people join.
+
+    All sets of pairs in phrases of up to six words; in longer ones each pair alone, for there would be too many.
+    """
     asked = [_asked(token, exact=False) for token in words]
+    pairs = [(place, one) for place, (first, second) in enumerate(pairwise(words)) if (one := joined(first, second))]
     spellings: list[Phrase] = []
-    for place, (first, second) in enumerate(pairwise(words)):
-        one = joined(first, second)
-        if one:
-            spellings.append((*asked[:place], _asked(one, exact=False), *asked[place + 2 :]))
+    for size in range(1, len(words) // 2 + 1 if len(words) <= _FEW_WORDS else 2):
+        for some in combinations(pairs, size):
+            if all(second - first > 1 for (first, _), (second, _) in pairwise(some)):
+                spelling = list(asked)
+                for place, one in reversed(some):
+                    spelling[place : place + 2] = [_asked(one, exact=False)]
+                spellings.append(tuple(spelling))
     return spellings
 
 

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from digestmail.model import Paper
 from digestmail.ranking.queries import back_off_word
-from digestmail.text.analysis import Token, Vocabulary, joined
+from digestmail.text.analysis import Token, Vocabulary, fold_plural, joined
 
 Places = npt.NDArray[np.int64]
 Numbers = npt.NDArray[np.int32]
@@ -92,10 +92,9 @@ class Reading:
         return Entries.counted(found[held].astype(np.int64), self.fields[held].astype(np.int64), len(self.papers))
 
     def pairs(self, words: AbstractSet[str]) -> tuple[Places, list[Token], Places]:
-        """Neighbours that may be written as one word.
+        """Neighbours that are one of ``words`` when they are written as one word.
 
-        Those with a hyphen, and those that together are one of ``words``: (positions of the first, distinct joined
-        words, which of them stands at each position).
+        (Positions of the first, distinct joined words, which of them stands at each position.)
         """
         first, second = self.words[:-1], self.words[1:]
         hyphenated = np.array([token.hyphenated for token in self.vocabulary], np.bool_)
@@ -105,17 +104,24 @@ class Reading:
         found: list[Token] = []
         known = np.full(len(distinct), -1)
         for number, key in enumerate(distinct.tolist()):
-            one = joined(*(self.vocabulary[part] for part in divmod(key, len(self.vocabulary))))
-            if one:
-                known[number] = len(found)
-                found.append(one)
+            one, other = (self.vocabulary[part] for part in divmod(key, len(self.vocabulary)))
+            if one.acronym or fold_plural(one.word + other.word) in words:
+                whole = joined(one, other)
+                if whole:
+                    known[number] = len(found)
+                    found.append(whole)
         joins = known[which]
         return positions[joins >= 0], found, joins[joins >= 0]
 
     def _together(self, words: AbstractSet[str]) -> npt.NDArray[np.bool_]:
         """Whether each position and the next make one of ``words`` together."""
-        begins = self._named(lambda token: (token.word,))
-        ends = self._named(lambda token: {token.word, token.term})
+        begins: dict[str, list[int]] = {}
+        ends: dict[str, list[int]] = {}
+        for number, token in enumerate(self.vocabulary[1:], 1):
+            begins.setdefault(token.word, []).append(number)
+            ends.setdefault(token.word, []).append(number)
+            if token.term != token.word:
+                ends.setdefault(token.term, []).append(number)
         keys = [
             one * len(self.vocabulary) + other
             for word in words
@@ -131,10 +137,3 @@ class Reading:
         found = np.zeros(len(first), np.bool_)
         found[at] = np.isin(first[at].astype(np.int64) * len(self.vocabulary) + second[at], np.array(keys, np.int64))
         return found
-
-    def _named(self, names_of: Callable[[Token], Sequence[str] | AbstractSet[str]]) -> dict[str, list[int]]:
-        named: dict[str, list[int]] = {}
-        for number, token in enumerate(self.vocabulary[1:], 1):
-            for name in names_of(token):
-                named.setdefault(name, []).append(number)
-        return named

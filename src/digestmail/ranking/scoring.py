@@ -56,6 +56,7 @@ Floats = npt.NDArray[np.float64]
 #: million papers, none reaches 2^16
 Rows = npt.NDArray[np.uint16]
 Flags = npt.NDArray[np.bool_]
+Whole = npt.NDArray[np.integer[Any]]
 
 
 def saturated(x: float, k: float) -> float:
@@ -106,7 +107,7 @@ class Scores:
         fields = {query.field: None for query in self._queries if query.stems}
         self._words = Words(findings.reading, self._lengths, fields or [Field.ANY])
         self._slots = self._word_slots()
-        self._held = np.unique(self._slots)
+        self._held = np.flatnonzero(np.bincount(self._slots.ravel(), minlength=1))
         self._telling = self._words.telling[self._slots].sum(axis=1)
         self._exact_starts = np.searchsorted(findings.exact.thing, np.arange(len(self._queries) + 1))
         self._own = self._own_units()
@@ -134,7 +135,7 @@ class Scores:
 
     def _word_block(self, start: int, end: int, words: Rows, telling: Rows) -> Places:
         """What the words of some queries bring: queries × papers."""
-        total, share = np.zeros((2, end - start, self._size), np.int64)
+        total, share = np.zeros((2, end - start, self._size), np.int32)
         for slot in np.searchsorted(self._held, self._slots[start:end]).T:
             total += words[slot]
             share += telling[slot]
@@ -178,7 +179,7 @@ class Scores:
         exact, near = (np.minimum(self._idfs(found), rarest) for found in (self._findings.exact, self._findings.near))
         phrase = saturated(1 / (1 + _B_ABSTRACT * (_LONGEST - 1)), _PHRASE_SATURATION)
         word = saturated(1 / (1 + _B_WORDS * (_LONGEST - 1)), _WORD_SATURATION)
-        has_near = np.array([query.near for query in self._queries], np.bool_)
+        has_near = self._findings.asks_near
         units = np.floor(POINT * phrase * exact)
         units[has_near] += np.floor(POINT * phrase * _NEAR_SHARE * near[has_near])
         for slot in self._slots.T:
@@ -198,8 +199,8 @@ class Scores:
     def _own_units(self) -> Units:
         """What each query brings apart from its words."""
         parts = [self._phrase(self._findings.exact, 1.0), *self._unseen_words()]
-        near = np.array([query.near for query in self._queries], np.bool_)
-        parts.append(self._phrase(_only(self._findings.near, near[self._findings.near.thing]), _NEAR_SHARE))
+        near = self._findings.near
+        parts.append(self._phrase(_only(near, self._findings.asks_near[near.thing]), _NEAR_SHARE))
         fixed = np.array([_fixed(query) for query in self._queries], np.int64)
         exact = self._findings.exact
         named = fixed[exact.thing] > 0
@@ -322,7 +323,7 @@ def _units(points: Floats) -> Places:
     return np.rint(POINT * points).astype(np.int64)
 
 
-def _shared(units: Places, share: Places, whole: Places) -> Places:
+def _shared(units: Whole, share: Whole, whole: Whole) -> Places:
     """The units of words, as far as the paper holds the words of the phrase."""
     shared: Places = np.rint(units * (share / np.maximum(whole, 1))).astype(np.int64)
     return shared

@@ -23,6 +23,7 @@ _JOINABLE = 3  # "in painting" is not "inpainting", "multi modal" is "multimodal
 # "cause", "caches" → "cache"
 _ES = re.compile(r"(?:ias|rus|pus|ss|x|sh|[trn]ch)es$")
 _PORTER2 = Stemmer.Stemmer("english")
+_PORTER2.maxCacheSize = 0  # words are looked at once; keeping them takes three times as long as stemming them
 
 # Words so common that back-off must not count them. Glasgow's and Snowball's lists are ten times as long and hold
 # words that papers mean ("system", "computer", "further").
