@@ -43,6 +43,31 @@ def test_a_malformed_entry_is_named_and_the_rest_is_kept(store: Store) -> None:
     assert store.corpus.count() == 2
 
 
+def test_tex_is_stored_as_text_and_the_addresses_of_the_abstract_with_it(store: Store) -> None:
+    facts = {"abstract": "On $5 data.\nCode: https://github.com/ann/tool.", "authors": (r"Andr\'e", "Bo")}
+    collect(newsletter(store, ListSource([paper(r"$\ell_1$ \& 5\%", **facts)])), NOON)
+    [stored] = store.corpus.newest()
+    assert (stored.title, stored.authors) == ("ℓ₁ & 5%", ("André", "Bo"))
+    assert (stored.abstract, stored.code_url) == (
+        "On $5 data. Code: https://github.com/ann/tool.",
+        "https://github.com/ann/tool",
+    )
+
+
+def test_an_address_that_the_source_gives_is_kept(store: Store) -> None:
+    facts = {"abstract": "Code: https://github.com/ann/tool.", "code_url": "https://github.com/ann/own"}
+    collect(newsletter(store, ListSource([paper("A", **facts)])), NOON)
+    assert store.corpus.newest()[0].code_url == "https://github.com/ann/own"
+
+
+def test_a_paper_stored_in_tex_becomes_text_when_a_source_brings_it_again(store: Store) -> None:
+    in_tex = paper(r"Mem$^{\rm 3}$", abstract=r"By 5\%.", authors=(r"Andr\'e",))
+    store.corpus.add([in_tex], NOON)
+    [collected] = collect(newsletter(store, ListSource([in_tex])), NOON)
+    [stored] = store.corpus.newest()
+    assert (collected.new, stored.title, stored.abstract, stored.authors) == (0, "Mem³", "By 5%.", ("André",))
+
+
 def test_the_fallback_is_read_when_no_source_answers_and_its_papers_are_samples(store: Store) -> None:
     collect(newsletter(store, down("a"), down("b"), fallbacks=[ListSource([paper("Sample")])]), NOON)
     assert [(one.title, one.sample) for one in store.corpus.newest()] == [("Sample", True)]

@@ -12,7 +12,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from builders import NOON, paper
+from builders import NOON, paper, subscriber
 from digestmail.errors import StoreError
 from digestmail.model import DeliveryStatus, Evidence, Gate, Profile
 from digestmail.ranking.profile import parse_keyword
@@ -57,6 +57,9 @@ def first_version(path: Path) -> None:
             INSERT INTO paper (id, key, title, abstract, authors, categories, source, sample, first_seen)
                 VALUES (1, 'arxiv:2606.00001', 'Pruning', 'We prune.', '["A"]', '[]', 's', 0, '{noon}');
             INSERT INTO paper_identity VALUES ('arxiv:2606.00001', 1);
+            INSERT INTO paper (id, key, title, abstract, authors, categories, source, sample, first_seen)
+                VALUES (2, 'title:old', 'Mem$^{{\\rm 3}}$', '', '[]', '[]', 's', 0, '{noon}');
+            INSERT INTO paper_identity VALUES ('title:old', 2);
             INSERT INTO subscriber VALUES (1, 'uid-1', 'ann@example.org', 'ann@example.org', '{keywords}', 'daily',
                 'UTC', 5, 'active', 'store', '{noon}');
             INSERT INTO subscriber VALUES (2, 'uid-2', 'bob@example.org', 'bob@example.org', '[]', 'weekly:fri',
@@ -83,6 +86,25 @@ def test_a_store_of_the_first_version_opens_with_all_that_was_in_it(tmp_path: Pa
     assert (planned.paper.title, planned.matches[0].spans) == ("Pruning", ((0, 7),))
     assert store.deliveries.promised([ann, bob], NOON) == {"uid-1": {"arxiv:2606.00001"}}
     assert [fetched.new for fetched in store.fetches.latest()] == [1]
+    store.close()
+
+
+def test_a_paper_of_the_first_version_with_tex_in_its_title_does_not_come_again(tmp_path: Path) -> None:
+    first_version(tmp_path / "x.db")
+    store = Store(f"sqlite:///{tmp_path / 'x.db'}")
+    assert store.corpus.add([paper("Mem³")], NOON) == 0
+    again = store.corpus.find("title:old")
+    assert again is not None
+    assert again.title == "Mem³"
+    store.close()
+
+
+def test_subscribers_of_the_first_version_have_the_language_of_the_newsletter(tmp_path: Path) -> None:
+    first_version(tmp_path / "x.db")
+    store = Store(f"sqlite:///{tmp_path / 'x.db'}")
+    assert [one.language for one in store.subscribers.all()] == [None, None]
+    store.subscribers.put([subscriber("ann@example.org", language="fr")])
+    assert [one.language for one in store.subscribers.all()] == ["fr", None]
     store.close()
 
 

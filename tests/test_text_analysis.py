@@ -90,3 +90,15 @@ def test_a_row_of_unspaced_characters_backs_off_to_pairs() -> None:
 @given(st.text())
 def test_no_token_is_empty_whatever_the_script(text: str) -> None:
     assert all(token.word and token.term for token in tokens(text))
+
+
+@pytest.mark.parametrize(
+    ("written", "typed"),
+    [("α-synuclein", "alpha-synuclein"), ("ΛCDM", "LambdaCDM"), ("π₀", "pi0"), ("ϵ-greedy", "epsilon greedy")],
+)
+def test_a_greek_letter_is_found_by_its_name(written: str, typed: str) -> None:
+    assert [token.word for token in tokens(written)] == [token.word for token in tokens(typed)]
+
+
+def test_greek_words_stay_greek() -> None:
+    assert [token.word for token in tokens("και όχι")] == ["και", "οχι"]

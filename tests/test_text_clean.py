@@ -49,3 +49,9 @@ def test_long_text_is_cut_at_a_word() -> None:
 @given(st.text(min_size=1), st.integers(min_value=2, max_value=60))
 def test_shortened_text_never_exceeds_its_width(text: str, width: int) -> None:
     assert len(shorten(text, width)) <= width
+
+
+@given(st.text(st.characters(codec="ascii") | st.sampled_from("  a\t"), max_size=30))
+def test_plain_text_is_cleaned_like_any_other(text: str) -> None:
+    # a letter beyond ASCII makes it any other
+    assert clean_line(f"é {text} é") == f"é {clean_line(text)} é".replace("  ", " ")

@@ -100,3 +100,14 @@ def test_merging_twice_changes_nothing_more(old: Paper, new: Paper) -> None:
 
     once = merge(old, new)
     assert merge(once, new) == once
+
+
+def test_a_title_in_tex_has_the_key_of_its_unicode_text() -> None:
+    assert title_key(r"$\ell_1$ in $\tilde{O}(n)$ by \textbf{Andr\'e}") == title_key("ℓ₁ in Õ(n) by André")
+
+
+def test_merging_turns_tex_into_text_only_where_both_say_the_same() -> None:
+    old = paper(r"FG$^2$", abstract=r"By 5\%.", authors=(r"Andr\'e",), key="arxiv:1")
+    new = paper("FG²", abstract="By 6%.", authors=("André",), key="arxiv:1")
+    merged = merge(old, new)
+    assert (merged.title, merged.abstract, merged.authors) == ("FG²", r"By 5\%.", ("André",))

@@ -204,6 +204,8 @@ class Subscriber:
     timezone: str = "UTC"
     #: papers in one issue; None: the newsletter's own ``issue.max_papers``
     max_papers: int | None = None
+    #: code of the language that our own words are in (``de``); None: the newsletter's
+    language: str | None = None
     status: SubscriberStatus = SubscriberStatus.ACTIVE
     origin: Origin = Origin.STORE
     created_at: datetime
@@ -279,6 +281,8 @@ class MailingList:
     sender_name: str
     sender_address: str
     base_url: str | None = None
+    #: for subscribers who chose no language
+    language: str = "en"
 
     @property
     def domain(self) -> str:
@@ -300,6 +304,11 @@ class Issue:
     composed_at: datetime
 
     @property
+    def language(self) -> str:
+        """Code of the language that our own words are in."""
+        return self.subscriber.language or self.mailing_list.language
+
+    @property
     def sample(self) -> bool:
         """Whether the papers come from a fallback source."""
         return any(ranked.paper.sample for ranked in self.papers)
@@ -312,6 +321,15 @@ class Rendered:
     subject: str
     html: str
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """An issue in words, its bodies as mail carries them: quoted-printable, CRLF (RFC 2045 §6.7)."""
+
+    subject: str
+    html: bytes
+    text: bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

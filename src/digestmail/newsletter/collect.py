@@ -10,6 +10,7 @@ from digestmail.model import Paper, SkippedEntry
 from digestmail.newsletter import Newsletter
 from digestmail.protocols import Source
 from digestmail.storage.fetches import Fetched
+from digestmail.text.papers import readable
 
 _log = logging.getLogger(__name__)
 
@@ -74,7 +75,7 @@ def _ask(source: Source, today: date) -> Answer:
             if isinstance(entry, SkippedEntry):
                 answer.skipped.append(entry)
             else:
-                answer.papers.append(replace(entry, source=source.name))
+                answer.papers.append(replace(readable(entry), source=source.name))
     except SourceError as error:
         answer.error = error
     return answer

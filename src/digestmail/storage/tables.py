@@ -20,7 +20,7 @@ from sqlalchemy import (
 )
 
 #: the newest migration, which this version of digestmail needs
-SCHEMA_VERSION = "0002"
+SCHEMA_VERSION = "0003"
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -93,6 +93,7 @@ subscriber = Table(
     Column("cadence", Text, nullable=False),
     Column("timezone", Text, nullable=False),
     Column("max_papers", Integer),
+    Column("language", Text),
     Column("status", Text, nullable=False, index=True),
     Column("origin", Text, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),

@@ -16,6 +16,8 @@ from typing import NamedTuple
 
 import Stemmer
 
+from digestmail.text.symbols import GREEK
+
 _ACRONYM_LETTERS = 6
 _SHORT = 3  # "gas", "bus", "as": too short to lose an s
 _JOINABLE = 3  # "in painting" is not "inpainting", "multi modal" is "multimodal"
@@ -68,6 +70,8 @@ _ASCII_WORD = re.compile(r"[^\W_]+", re.ASCII)  # the same for most papers, four
 _PLAIN_WORD = re.compile(r"[^\W_]+(?:[-\u2010\u2011\u2012](?=[^\W_]))?")
 _NOT_PLAIN = re.compile(f"[{_UNSPACED}{_MARKS}{_GLUE}]")
 _ACCENTS = re.compile("[\u0300-\u036f]")
+_GREEK_NAMES = {letter: name for name, letter in GREEK.items()}
+_GREEK_LETTER = re.compile(f"[{''.join(_GREEK_NAMES)}]")
 _HYPHENS = frozenset("-\u2010\u2011\u2012")
 
 
@@ -177,9 +181,15 @@ def _forms(written: str) -> tuple[str, str, str | None, str]:
         word = plain.lower()
     else:
         bare = _ACCENTS.sub("", unicodedata.normalize("NFKD", plain.casefold()))
-        word = unicodedata.normalize("NFKC", bare) or plain
+        word = _named(unicodedata.normalize("NFKC", bare)) or plain
     term = fold_plural(word)
     return term, word, acronym(plain), str(_PORTER2.stemWord(term))
+
+
+def _named(word: str) -> str:
+    # TeX has become "α-synuclein" and "ΛCDM", which people type "alpha-synuclein" and "LambdaCDM"; Greek words stay
+    letters = _GREEK_LETTER.findall(word)
+    return word.replace(letters[0], _GREEK_NAMES[letters[0]]) if len(letters) == 1 else word
 
 
 def _masked(text: str) -> str:

@@ -12,6 +12,8 @@ _UNWANTED = re.compile(
 
 def clean_line(text: str) -> str:
     """One line: no control or invisible characters, white space folded, Unicode composed (NFC)."""
+    if text.isascii() and text.isprintable() and "  " not in text:
+        return text.strip(" ")
     return " ".join(_UNWANTED.sub("", unicodedata.normalize("NFC", text)).split())
 
 

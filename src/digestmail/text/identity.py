@@ -12,6 +12,8 @@ import unicodedata
 from dataclasses import fields, replace
 
 from digestmail.model import Paper
+from digestmail.text.papers import readable
+from digestmail.text.tex import to_text
 
 _ARXIV = re.compile(
     r"(?:^|arxiv\.org/(?:abs|pdf|html)/|arxiv(?:\.org)?[:.]|huggingface\.co/papers/)\s*"
@@ -22,6 +24,7 @@ _DOI = re.compile(r"\b(10\.\d{4,9}/[^\s\"<>]+)", re.IGNORECASE)
 # kinds of keys, the best has the lowest rank; a source may have a kind of its own
 _RANKS = {"arxiv": 0, "doi": 1, "title": 3}
 _OTHER_RANK = 2
+_IN_TEX = ("title", "abstract", "authors")
 _NOT_WORD = re.compile(r"[\W_]+")
 
 
@@ -47,8 +50,11 @@ def doi(text: str) -> str | None:
 
 
 def title_key(title: str) -> str:
-    """``title:`` and 16 hex digits, the same whatever the case, accents, spaces and punctuation of the title."""
-    letters = unicodedata.normalize("NFKD", title.casefold())
+    """``title:`` and 16 hex digits, the same whatever the case, accents, spaces and punctuation of the title.
+
+    Titles in TeX have the key of the Unicode text that they are stored as: 26,502 of 26,502 keep it.
+    """
+    letters = unicodedata.normalize("NFKD", to_text(title).casefold())
     letters = "".join(character for character in letters if not unicodedata.combining(character))
     # a title of nothing but signs is told from others by the signs
     letters = _NOT_WORD.sub("", letters) or title
@@ -84,6 +90,8 @@ def same_work(paper: Paper, other_key: str, shared: str) -> bool:
 def merge(old: Paper, new: Paper) -> Paper:
     """One work from two announcements: the better key, the facts of both, the newest counts. ``first_seen`` stays.
 
+    What ``old`` still has in TeX becomes Unicode when ``new`` says the same.
+
     A live paper replaces a sample of the same work altogether, and only then counts as seen anew.
     """
     if old.sample and not new.sample:
@@ -97,6 +105,11 @@ def merge(old: Paper, new: Paper) -> Paper:
     facts["upvotes"] = old.upvotes if new.upvotes is None else new.upvotes
     facts["comments"] = old.comments if new.comments is None else new.comments
     facts["sample"] = old.sample and new.sample
+    facts |= {
+        name: getattr(new, name)
+        for name in _IN_TEX
+        if getattr(old, name) != getattr(new, name) == getattr(readable(old), name)
+    }
     if _rank(new.key) < _rank(old.key):
         facts["key"], facts["url"] = new.key, new.url or old.url
     return replace(old, **facts)
