@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,10 +17,13 @@ import yaml
 from digestmail.cli import main
 
 ROOT = Path(__file__).parents[1]
+# one cache for all houses, so that templates are compiled once; it goes away with the tests
+_CACHE = tempfile.TemporaryDirectory(prefix="digestmail-cache-")
 # nothing may leave this machine: whoever asks for the world is refused at once by the discard port of loopback
 _ENVIRONMENT = {
     "NO_COLOR": "1",
     "COLUMNS": "100",
+    "XDG_CACHE_HOME": _CACHE.name,
     **dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy"), "http://127.0.0.1:9"),
 }
 

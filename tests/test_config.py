@@ -66,7 +66,8 @@ def test_two_sections_are_enough_and_the_rest_has_defaults(load: Load, tmp_path:
     assert (config.issue.max_papers, config.issue.max_age_days, config.issue.empty) == (10, 7, "skip")
     assert (config.schedule.at, config.schedule.every_minutes) == (time(0, 0), 15)
     assert config.transport == OutboxSettings.model_validate({"path": "outbox"})
-    assert config.templates is None
+    assert config.templates == Path("templates")
+    assert config.issue.template == "issue"
     assert config.subscribers == ()
 
 
@@ -273,6 +274,10 @@ subscribers:
         ("issue: {max_papers: 0}", "issue.max_papers: must be 1 or more, got 0"),
         ("issue: {max_papers: 101}", "issue.max_papers: must be 100 or less, got 101"),
         ("issue: {empty: skp}", "issue.empty: expected 'skip' or 'send', got 'skp' (did you mean 'skip'?)"),
+        (
+            "issue: {template: ../mine}",
+            "issue.template: '../mine' is not the name of a template (letters, digits, - and _)",
+        ),
         ("schedule: {at: 25:00}", "schedule.at: '25:00' is not a time of day from 00:00 to 23:59"),
         ("schedule: {at: 7}", "schedule.at: expected text, got a whole number (put it in quotes)"),
         ("schedule: {every_minutes: 0}", "schedule.every_minutes: must be 1 or more, got 0"),

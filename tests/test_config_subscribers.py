@@ -13,6 +13,7 @@ from digestmail.config import load_subscribers
 from digestmail.errors import InputError
 from digestmail.model import Cadence, Gate, Keyword
 from digestmail.ranking.profile import format_keywords
+from digestmail.rendering.language import languages
 
 
 def written(tmp_path: Path, name: str, text: str) -> Path:
@@ -133,20 +134,30 @@ _KEYWORDS = st.lists(
     size=st.none() | st.integers(1, 100),
     kind=st.sampled_from(exchange.Kind),
     gate=st.sampled_from(Gate),
+    code=st.none() | st.sampled_from(languages()),
 )
 def test_what_is_exported_is_imported_again(
-    tmp_path: Path, keywords: list[str], cadence: str, size: int | None, kind: exchange.Kind, gate: Gate
+    tmp_path: Path,
+    keywords: list[str],
+    cadence: str,
+    size: int | None,
+    kind: exchange.Kind,
+    gate: Gate,
+    code: str | None,
 ) -> None:
-    one = subscriber(keywords=keywords, cadence=Cadence.parse(cadence), timezone="Asia/Tokyo", max_papers=size)
+    one = subscriber(
+        keywords=keywords, cadence=Cadence.parse(cadence), timezone="Asia/Tokyo", max_papers=size, language=code
+    )
     one = replace(one, profile=replace(one.profile, gate=gate))
     path = written(tmp_path, f"r.{kind}", exchange.write([one], kind))
     [read] = exchange.read(path, Gate.NORMAL)
-    assert (read.email, read.profile, read.cadence, read.timezone, read.max_papers) == (
+    assert (read.email, read.profile, read.cadence, read.timezone, read.max_papers, read.language) == (
         one.email,
         one.profile,
         one.cadence,
         one.timezone,
         one.max_papers,
+        one.language,
     )
 
 

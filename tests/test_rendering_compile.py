@@ -1,10 +1,10 @@
 """Templates: compiled once, with the same result as the slow way, and honest about mistakes."""
 
-import re
+import socket
 from collections.abc import Callable
-from datetime import date
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -13,7 +13,11 @@ from mjml import mjml2html
 
 from digestmail.errors import TemplateError
 from digestmail.rendering import compile as compiling
-from digestmail.rendering.compile import Templates, day, environment, inline_css, wrap
+from digestmail.rendering.checking import trials
+from digestmail.rendering.compile import Templates, compile_body
+from digestmail.rendering.environment import environment, wrap
+from digestmail.rendering.markup import inline_css
+from digestmail.rendering.masking import Source
 
 ROOT = Path(__file__).parents[1]
 SAMPLE = {"title": "A title", "items": ["one", "two"], "count": 2, "link": "https://example.org/?a=1&b=2"}
@@ -64,7 +68,8 @@ class Outline(HTMLParser):
 
 def naive(body: str, css: str, context: dict[str, object]) -> str:
     filled = environment(html=True).from_string(body).render(context)
-    return inline_css(Path("inline.css"), mjml2html(filled, fonts={}), css)
+    html = mjml2html(filled, fonts={}).replace("<!doctype html>", "<!DOCTYPE html>")
+    return inline_css(Source(Path("inline.css"), css), html)
 
 
 BODIES = {
@@ -93,7 +98,7 @@ def test_a_compiled_template_says_what_the_slow_way_says(body: str, write: Write
 )
 def test_the_shipped_machinery_says_what_the_slow_way_says_for_any_values(items: list[str], count: int) -> None:
     body = BODIES["a loop over paragraphs"].replace("{% for", "{% if count < 5 %}<b>{{ count }}</b>{% endif %}{% for")
-    part = compiling._compile_body(Path("issue"), body, "", word="dmtestn")
+    part = compile_body(Source(Path("body.mjml"), body), Source(Path("inline.css"), ""), {}, word="dmtestn")
     context: dict[str, object] = {"items": items, "count": count}
     assert Outline(part.fill(context)).nodes == Outline(naive(body, "", context)).nodes
 
@@ -143,7 +148,7 @@ def failure(templates: Templates, context: dict[str, object] | None = None) -> s
 def test_a_placeholder_that_mjml_drops_is_an_error(tmp_path: Path, write: Write) -> None:
     body = mjml("x").replace("<mj-column>", '\n<mj-column width="{{ w }}px">')
     message = failure(write(body), {"w": 300})
-    assert message.startswith(f"{tmp_path}/issue/body.mjml:2: placeholder {{{{ w }}}} was dropped by MJML")
+    assert message.startswith(f"{tmp_path}/issue/body.mjml:2:19: placeholder {{{{ w }}}} was dropped by MJML")
 
 
 def test_blocks_around_elements_of_the_head_are_an_error(tmp_path: Path, write: Write) -> None:
@@ -180,22 +185,22 @@ def test_a_mistake_in_jinja_names_file_and_line(body: str, line: int, why: str, 
 
 
 @pytest.mark.parametrize(
-    ("body", "line"),
+    ("body", "place"),
     [
-        ("{{ title }}\n{{ titel }}", 3),
-        ("{# a\nb #}{{ title\n}}\n<p>{{ titel }}</p>", 5),
-        ("{% for item in items %}\n{{ item }}\n{{ titel }}{% endfor %}", 4),
-        ("x\n{%- if title -%}\n\n {{ title }} {% if\ntitel %}{% endif %}{% endif %}", 5),
-        ("\n\n{{ count + title }}", 4),
-        ("\n{{ count // 0 }}", 3),
-        ("\n{{ items.append(3) }}", 3),
-        ("\n{% include 'x' %}", 3),
+        ("{{ title }}\n{{ titel }}", "3:1"),
+        ("{# a\nb #}{{ title\n}}\n<p>{{ titel }}</p>", "5:4"),
+        ("{% for item in items %}\n{{ item }}\n {{ titel }}{% endfor %}", "4:2"),
+        ("x\n{%- if title -%}\n\n {{ title }} {% if\ntitel %}{% endif %}{% endif %}", "5:14"),
+        ("\n\n{{ count + title }}", "4:1"),
+        ("\n{{ count // 0 }}", "3:1"),
+        ("\n{{ items.append(3) }}", "3:1"),
+        ("\n{% include 'x' %}", "3:1"),
     ],
 )
 def test_a_mistake_that_shows_when_filled_names_file_and_line(
-    body: str, line: int, tmp_path: Path, write: Write
+    body: str, place: str, tmp_path: Path, write: Write
 ) -> None:
-    assert failure(write(mjml(body)), SAMPLE).startswith(f"{tmp_path}/issue/body.mjml:{line}: ")
+    assert failure(write(mjml(body)), SAMPLE).startswith(f"{tmp_path}/issue/body.mjml:{place}: ")
 
 
 @pytest.mark.parametrize("file", ["subject", "text"])
@@ -205,12 +210,12 @@ def test_an_undefined_name_in_a_text_file_names_file_and_line(file: str, tmp_pat
     assert message == f"{tmp_path}/issue/{name}:2: 'titel' is undefined"
 
 
-def test_broken_mjml_names_file_and_line_where_mjml_tells_a_position(tmp_path: Path, write: Write) -> None:
-    body = mjml("x", head="{# é\n\n #}\n<mj-html-attributes></mj-html-attributes>")
-    assert failure(write(body)).startswith(f"{tmp_path}/issue/body.mjml:4: MJML: ")
+def test_broken_mjml_names_its_place_where_mjml_tells_a_position(tmp_path: Path, write: Write) -> None:
+    body = mjml("{# é\n\n #}{{ title }}\n é <![CDATA[x]]>")
+    assert failure(write(body)).startswith(f"{tmp_path}/issue/body.mjml:5:4: MJML: ")
 
 
-@pytest.mark.parametrize("body", ["", "hello", "<mjml><mj-body></mjml>"])
+@pytest.mark.parametrize("body", ["", "<!-- a -- b -->"])
 def test_broken_mjml_names_the_file(body: str, tmp_path: Path, write: Write) -> None:
     assert failure(write(body), SAMPLE).startswith(f"{tmp_path}/issue/body.mjml: MJML: ")
 
@@ -228,7 +233,7 @@ def test_a_panic_of_mjml_does_not_end_the_process(write: Write, monkeypatch: pyt
 
 @pytest.mark.parametrize("css", ["p { }\n@import url(http://127.0.0.1:9/x.css);", "\n@media print { p { } }"])
 def test_at_rules_in_inline_css_are_refused_with_their_line(css: str, tmp_path: Path, write: Write) -> None:
-    assert failure(write(css=css)).startswith(f"{tmp_path}/issue/inline.css:2: ")
+    assert failure(write(css=css)).startswith(f"{tmp_path}/issue/inline.css:2:1: ")
 
 
 @pytest.mark.parametrize("name", ["subject.txt", "body.mjml", "inline.css", "body.txt"])
@@ -238,9 +243,11 @@ def test_a_missing_file_is_named(name: str, tmp_path: Path, write: Write) -> Non
     assert failure(templates).startswith(f"{tmp_path}/issue/{name}: cannot be read")
 
 
-def test_a_missing_template_is_named(tmp_path: Path) -> None:
-    with pytest.raises(TemplateError, match=re.escape(f"{tmp_path}/nosuch/subject.txt")):
+def test_a_missing_template_is_named_with_those_there_are(tmp_path: Path, write: Write) -> None:
+    write()
+    with pytest.raises(TemplateError) as caught:
         Templates(tmp_path).load("nosuch")
+    assert str(caught.value) == f"{tmp_path}/nosuch: no such template; there are issue in {tmp_path}"
 
 
 def test_a_file_that_is_not_utf_8_is_named(tmp_path: Path, write: Write) -> None:
@@ -251,6 +258,11 @@ def test_a_file_that_is_not_utf_8_is_named(tmp_path: Path, write: Write) -> None
 
 def test_a_template_cannot_reach_into_python(write: Write) -> None:
     assert "unsafe" in failure(write(mjml("{{ ''.__class__.__mro__ }}")), SAMPLE)
+
+
+def test_a_template_cannot_turn_escaping_off(tmp_path: Path, write: Write) -> None:
+    message = failure(write(mjml("\n{% autoescape false %}{{ title }}{% endautoescape %}")), SAMPLE)
+    assert message.startswith(f"{tmp_path}/issue/body.mjml:3: autoescape is refused")
 
 
 # loading
@@ -275,12 +287,146 @@ def test_the_hash_follows_every_file(file: str, write: Write) -> None:
     assert write().load("issue").hash == before.hash
 
 
+def include(write: Write, tmp_path: Path, body: str, **files: str) -> Templates:
+    templates = write(body)
+    for name, text in files.items():
+        (tmp_path / "issue" / name.replace("_", ".")).write_text(text, encoding="utf-8")
+    return templates
+
+
+def test_what_a_template_includes_is_filled_as_if_it_stood_there(tmp_path: Path, write: Write) -> None:
+    body = mjml("a {{ title }}", head='<mj-include path="look.css" type="css" />').replace(
+        "<mj-body>", '<mj-body><mj-include path="top.mjml" />'
+    )
+    text = "{% if count < 3 %}few {{ title }}{% endif %}"
+    section = f"<mj-section><mj-column><mj-text>{text}</mj-text></mj-column></mj-section>"
+    templates = include(write, tmp_path, body, look_css="p { color: {{ count }} }", top_mjml=section)
+    html = templates.load("issue").render(SAMPLE).html
+    assert "p { color: 2 }" in html
+    assert html.index("few A title") < html.index("a A title")
+
+
+def test_the_hash_and_the_result_follow_what_is_included(tmp_path: Path, write: Write) -> None:
+    body = mjml("<p>x</p>").replace("<mj-body>", '<mj-body><mj-include path="a.html" type="html" />')
+    before = include(write, tmp_path, body, a_html="<p>one</p>").load("issue")
+    after = include(write, tmp_path, body, a_html="<p>two</p>").load("issue")
+    assert "<p>one</p>" in before.render({}).html
+    assert "<p>two</p>" in after.render({}).html
+    assert before.hash != after.hash
+
+
+def test_a_mistake_in_an_included_file_names_that_file(tmp_path: Path, write: Write) -> None:
+    body = mjml("<p>x</p>").replace("<mj-body>", '<mj-body>\n <mj-include path="a.html" type="html" />')
+    filled = failure(include(write, tmp_path, body, a_html="<p>\n {{ titel }}</p>"), SAMPLE)
+    assert filled.startswith(f"{tmp_path}/issue/a.html:2:2: ")
+    assert failure(include(write, tmp_path, body, a_html="<p>\n<b></p>")).startswith(
+        f"{tmp_path}/issue/a.html:2:1: <b>"
+    )
+
+
+@pytest.mark.parametrize("path", ["../secret.html", "/etc/hostname", "link.html", "nosuch.html", ".", ""])
+def test_only_files_within_the_folder_of_the_template_can_be_included(path: str, tmp_path: Path, write: Write) -> None:
+    (tmp_path / "secret.html").write_text("secret")
+    templates = write(mjml("<p>x</p>").replace("<mj-body>", f'<mj-body>\n<mj-include path="{path}" type="html" />'))
+    (tmp_path / "issue" / "link.html").symlink_to(tmp_path / "secret.html")
+    message = failure(templates)
+    assert message == f"{tmp_path}/issue/body.mjml:2:1: mj-include: no file {path!r} in the folder of this template"
+
+
+def test_a_file_that_includes_itself_is_an_error(tmp_path: Path, write: Write) -> None:
+    loop = '<mj-include path="a.mjml" />'
+    message = failure(include(write, tmp_path, mjml("x").replace("<mj-body>", f"<mj-body>{loop}"), a_mjml=loop))
+    assert message == f"{tmp_path}/issue/a.mjml:1:1: mj-include: 'a.mjml' includes itself"
+
+
+# the cache on disk, and the last good compile
+
+
+def compiled_by_mjml(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Forget what this process compiled; from here on, tells what MJML is asked for."""
+    asked: list[str] = []
+
+    def told(text: str, **options: Any) -> str:
+        asked.append(text)
+        return str(mjml2html(text, **options))
+
+    monkeypatch.setattr("mjml.mjml2html", told)
+    compiling._compile.cache_clear()
+    monkeypatch.setattr(compiling, "_good", {})
+    return asked
+
+
+def test_what_is_in_the_cache_is_not_compiled_again(
+    tmp_path: Path, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(mjml("<p>{{ title }}\n{{ titel }}</p>"), css="p { color: red }")
+    cached = Templates(tmp_path, cache=tmp_path / "cache")
+    before = cached.load("issue")
+    asked = compiled_by_mjml(monkeypatch)
+    after = cached.load("issue")
+    assert asked == []
+    assert after.html.source == before.html.source
+    assert failure(cached, SAMPLE) == f"{tmp_path}/issue/body.mjml:3:1: 'titel' is undefined"
+
+
+@pytest.mark.parametrize("spoil", ["", "{", '{"html": 3}', "[]", '{"html": "x", "places": 3}'])
+def test_a_spoilt_cache_is_compiled_over(
+    spoil: str, tmp_path: Path, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(mjml("<p>{{ title }}</p>"))
+    cached = Templates(tmp_path, cache=tmp_path / "cache")
+    before = cached.load("issue").render(SAMPLE)
+    for file in (tmp_path / "cache").iterdir():
+        file.write_text(spoil)
+    asked = compiled_by_mjml(monkeypatch)
+    assert cached.load("issue").render(SAMPLE) == before
+    assert len(asked) == 1
+
+
+def test_a_cache_that_cannot_be_written_is_done_without(tmp_path: Path, write: Write) -> None:
+    write()
+    (tmp_path / "file").write_text("in the way")
+    assert Templates(tmp_path, cache=tmp_path / "file" / "cache").load("issue").render({}).subject == "s"
+
+
+def test_the_last_good_compile_survives_a_broken_edit(
+    tmp_path: Path, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(mjml("good"), subject="good")
+    cached = Templates(tmp_path, cache=tmp_path / "cache")
+    assert cached.last_good("issue") is None
+    good = cached.load("issue")
+    write(mjml("<p>bad"), subject="bad")
+    assert "is not closed" in failure(cached)
+    assert cached.last_good("issue") is good
+    compiled_by_mjml(monkeypatch)  # as in a new process
+    assert "is not closed" in failure(cached)
+    kept = cached.last_good("issue")
+    assert kept is not None
+    assert kept.render({}).subject == "good"
+    assert kept.hash == good.hash
+
+
+# the network
+
+
+def test_nothing_is_fetched_while_the_shipped_templates_are_compiled_and_filled(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("a socket was opened")
+
+    compiling._compile.cache_clear()
+    monkeypatch.setattr("socket.socket.__init__", refuse)
+    monkeypatch.setattr("socket.getaddrinfo", refuse)
+    with pytest.raises(AssertionError):
+        socket.create_connection(("127.0.0.1", 9))
+    templates = Templates(ROOT / "templates")
+    made = [trial for name in templates.names() for trial in trials(templates.load(name))]
+    assert made
+
+
 # filters
-
-
-def test_days_are_english_whatever_the_locale() -> None:
-    assert day(date(2026, 6, 30)) == "Tuesday 30 June 2026"
-    assert day(date(2027, 1, 3), "short") == "3 Jan 2027"
 
 
 def columns(line: str) -> int:

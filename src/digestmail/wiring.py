@@ -1,5 +1,6 @@
 """Puts the adapters that a configuration names together. The only module that knows them all."""
 
+import os
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -65,6 +66,7 @@ def open_newsletter(
                 max_age_days=config.issue.max_age_days,
                 gate=Gate(config.issue.gate),
                 send_empty=config.issue.empty == "send",
+                template=config.issue.template,
                 at=config.schedule.at,
             ),
             store=store,
@@ -84,9 +86,19 @@ def open_newsletter(
 
 
 def open_templates(config: Config) -> Templates:
-    """The operator's templates, where there are any, before the shipped ones."""
-    own = [config.resolve(config.templates)] if config.templates else []
-    return Templates(*own, shipped("templates"))
+    """The operator's templates before the shipped ones; what was compiled is kept in the user's cache."""
+    return Templates(config.resolve(config.templates), shipped("templates"), cache=_cache())
+
+
+def _cache() -> Path | None:
+    """``$XDG_CACHE_HOME/digestmail`` (XDG Base Directory Specification); None for a user without a home."""
+    named = os.environ.get("XDG_CACHE_HOME", "")
+    if Path(named).is_absolute():
+        return Path(named) / "digestmail"
+    try:
+        return Path.home() / ".cache" / "digestmail"
+    except RuntimeError:
+        return None
 
 
 def subscription(reader: SubscriberSettings, gate: Gate) -> Subscription:
@@ -97,6 +109,7 @@ def subscription(reader: SubscriberSettings, gate: Gate) -> Subscription:
         cadence=reader.cadence,
         timezone=reader.timezone,
         max_papers=reader.max_papers,
+        language=reader.language,
     )
 
 

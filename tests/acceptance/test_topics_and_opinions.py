@@ -91,11 +91,12 @@ def test_an_issue_has_a_heading_for_every_topic(lab: House) -> None:
     text = lab("preview", "--text").stdout
     headings = re.findall(r"^== (.*) ==$", text, re.MULTILINE)
     assert headings == ["proofs", "systems", "More"]
+    cards = text[text.index("== proofs") :]  # after the list of contents
     places = [
-        text.index(words) for words in ("== proofs", "Grokking", "== systems", "Quantization", "== More", "Cranes")
+        cards.index(words) for words in ("== proofs", "Grokking", "== systems", "Quantization", "== More", "Cranes")
     ]
     assert places == sorted(places)
-    assert re.findall(r"^  (\d)\. ", text, re.MULTILINE) == [str(number) for number in range(1, 5)]
+    assert re.findall(r"^ (\d)\. ", cards, re.MULTILINE) == [str(number) for number in range(1, 5)]
 
 
 def test_opinions_are_told_kept_and_forgotten(lab: House) -> None:
@@ -132,5 +133,5 @@ def test_a_like_brings_more_of_the_same_and_the_issue_says_so(lab: House) -> Non
     lab("like", "ann@example.org", "Birds of the north")
     text = lab("preview", "ann@example.org", "--text").stdout
     assert "Cranes of the south" in text
-    assert "Why: like papers you asked for more of" in text
+    assert "as in papers you asked for more of" in " ".join(text.split())
     assert "Cooking" not in text

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from digestmail import __version__
-from digestmail.cli import feedback, issues, keywords, operations, papers, readers, setup, simulation
+from digestmail.cli import feedback, issues, keywords, operations, papers, readers, setup, simulation, templates
 from digestmail.cli.common import configure_logging
 
 app = typer.Typer(
@@ -47,6 +47,7 @@ app.command("run")(issues.run)
 app.command("preview")(issues.preview)
 app.command("explain")(issues.explain)
 app.add_typer(keywords.app, name="keywords")
+app.add_typer(templates.app, name="templates")
 app.command("simulate")(simulation.simulate)
 app.command("status")(operations.status)
 app.command("ledger")(operations.ledger)

@@ -51,6 +51,7 @@ def record(subscriber: Subscriber) -> dict[str, Any]:
         "cadence": str(subscriber.cadence),
         "timezone": subscriber.timezone,
         "max_papers": subscriber.max_papers,
+        "language": subscriber.language,
         "status": str(subscriber.status),
         "origin": str(subscriber.origin),
         "liked": [paper.key for paper in subscriber.profile.liked],

@@ -1,6 +1,7 @@
 """``run``, ``preview`` and ``explain``: issues."""
 
 import webbrowser
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -23,7 +24,7 @@ from digestmail.cli.common import (
     say,
 )
 from digestmail.cli.papers import collected_json, tell_collected
-from digestmail.errors import InputError
+from digestmail.errors import InputError, TemplateError
 from digestmail.model import DeliveryStatus, Match
 from digestmail.newsletter import explain as explaining
 from digestmail.newsletter import preview as previewing
@@ -31,6 +32,7 @@ from digestmail.newsletter import run as running
 from digestmail.newsletter.deliver import Message
 from digestmail.newsletter.explain import Explained, Verdict
 from digestmail.newsletter.run import RunReport
+from digestmail.rendering.budget import LIMIT, Size
 from digestmail.rendering.issue import plural
 
 _SHOWN = 10
@@ -130,6 +132,8 @@ def preview(
 ) -> None:
     """Make a subscriber's next issue and send nothing: the same bytes that run would send.
 
+    With a template that a mistake keeps from compiling, shows what its last good state makes, and exits with 1.
+
     [bold]Examples[/bold]
 
         digestmail preview me@example.org --open
@@ -138,20 +142,36 @@ def preview(
     """
     email = address_of(address) if address else None
     profile = profile_of(keywords) if keywords else None
+    broken: list[TemplateError] = []
     with newsletter_of(config, day=day) as newsletter:
-        message = previewing.preview(newsletter, email=email, profile=profile, day=day)
+        lenient = replace(newsletter, templates=newsletter.templates.lenient(broken.append))
+        message = previewing.preview(lenient, email=email, profile=profile, day=day)
+        size = previewing.size(lenient, message)
     if text:
         out.print(message.rendered.text, markup=False, soft_wrap=True)
-        return
-    files = _write(message, folder)
-    if as_json:
-        print_json({"subject": message.rendered.subject, "papers": message.issue.papers, "files": files})
     else:
-        say(f"{message.rendered.subject} ({plural(len(message.issue.papers), 'paper')})")
-        for file in files:
-            out.print(str(file), markup=False)
-    if open_it:
-        webbrowser.open(files[0].resolve().as_uri())
+        files = _write(message, folder)
+        if as_json:
+            subject, papers = message.rendered.subject, message.issue.papers
+            print_json({"subject": subject, "papers": papers, "files": files, "bytes": size})
+        else:
+            say(f"{message.rendered.subject} ({plural(len(message.issue.papers), 'paper')})")
+            say(_told(size))
+            for file in files:
+                out.print(str(file), markup=False)
+        if open_it:
+            webbrowser.open(files[0].resolve().as_uri())
+    if broken:
+        say(f"{broken[0]}\nthe template is broken: the issue is shown as its last good state makes it")
+        raise typer.Exit(ATTENTION)
+
+
+def _told(size: Size) -> str:
+    """``31.2 of 98 KB of HTML, 39.5 KB as sent; 1.9 to 3.1 KB a card``."""
+    told = f"{size.html / 1024:.1f} of {LIMIT // 1024} KB of HTML, {size.encoded / 1024:.1f} KB as sent"
+    if not size.cards:
+        return told
+    return f"{told}; {min(size.cards) / 1024:.1f} to {max(size.cards) / 1024:.1f} KB a card"
 
 
 def _write(message: Message, folder: Path) -> list[Path]:

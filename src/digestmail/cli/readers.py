@@ -27,6 +27,7 @@ from digestmail.model import Cadence, Gate, Subscriber, SubscriberStatus
 from digestmail.newsletter import Subscription
 from digestmail.newsletter import subscribe as subscribing
 from digestmail.ranking.profile import format_keywords
+from digestmail.rendering.language import languages, parse_language
 
 app = typer.Typer(help="List, show, import and export subscribers.", no_args_is_help=True)
 
@@ -42,6 +43,12 @@ def subscribe(  # noqa: PLR0913, PLR0917 - each is an option of the command
     timezone: Annotated[str, typer.Option("--tz", help="IANA time zone; decides which day it is.")] = "UTC",
     max_papers: Annotated[
         int | None, typer.Option("--max", min=1, max=100, help="Papers in one issue.", show_default=False)
+    ] = None,
+    language: Annotated[
+        str | None,
+        typer.Option(
+            "--language", help=f"Language of the issues: {', '.join(languages())}.", show_default="newsletter.language"
+        ),
     ] = None,
     gate: Annotated[
         Gate | None,
@@ -59,6 +66,8 @@ def subscribe(  # noqa: PLR0913, PLR0917 - each is an option of the command
 
         digestmail subscribe lab@example.org -k quantization --weekly --on fri --tz Europe/Berlin --max 20
 
+        digestmail subscribe anna@example.org -k quantization --language de
+
         digestmail subscribe two@example.org -k '\\[systems] quantization^2' -k '\\[theory] grokking' --gate strict
     """
     if weekly and weekdays:
@@ -66,9 +75,12 @@ def subscribe(  # noqa: PLR0913, PLR0917 - each is an option of the command
     email, profile = address_of(address), profile_of(keywords)
     cadence = Cadence.parse(f"weekly:{on}" if weekly else "weekdays" if weekdays else "daily")
     zone = parse_timezone(timezone)
+    code = parse_language(language) if language is not None else None
     with newsletter_of(config) as newsletter:
         profile = replace(profile, gate=gate or newsletter.rules.gate)
-        asked = Subscription(email=email, profile=profile, cadence=cadence, timezone=zone, max_papers=max_papers)
+        asked = Subscription(
+            email=email, profile=profile, cadence=cadence, timezone=zone, max_papers=max_papers, language=code
+        )
         subscribing.sync(newsletter)
         change = subscribing.subscribe(newsletter, asked)
     keywords_now = ", ".join(format_keywords(profile)) or "the day's papers by upvotes"

@@ -49,7 +49,7 @@ def check(config: ConfigOption = DEFAULT_CONFIG) -> None:
     Exits with 78 when there is one.
     """
     settings = read_config(config)
-    open_templates(settings).load("issue")
+    open_templates(settings).load(settings.issue.template)
     sources = ", ".join(source.label for source in settings.sources)
     say(f"{config}: good ({sources} → {settings.transport.kind}, {len(settings.subscribers)} subscribers in the file)")
 

@@ -31,6 +31,7 @@ from digestmail.config.document import plain
 from digestmail.errors import InputError
 from digestmail.model import Cadence, Gate, MailingList, Profile
 from digestmail.ranking.profile import MAX_TOPIC, parse_keywords, parse_topic, with_topic
+from digestmail.rendering.language import languages, parse_language
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import URL
@@ -82,6 +83,11 @@ SenderText = Annotated[
     _read(values.parse_sender, "not an address that mail can be sent from"),
     PlainSerializer(str, return_type=str),
 ]
+TemplateName = Annotated[
+    str,
+    _read(values.parse_template, "not the name of a folder"),
+    WithJsonSchema({"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9_-]*$"}),
+]
 TimeOfDay = Annotated[
     time,
     _read(values.parse_time_of_day, "not a time of day from 00:00 to 23:59"),
@@ -93,6 +99,11 @@ CadenceText = Annotated[
     _read(Cadence.parse, "not a cadence: write daily, weekdays or weekly:mon … weekly:sun"),
     PlainSerializer(str, return_type=str),
     WithJsonSchema({"type": "string", "pattern": "^(daily|weekdays|weekly(:(mon|tue|wed|thu|fri|sat|sun))?)$"}),
+]
+LanguageCode = Annotated[
+    str,
+    _read(parse_language, f"unknown language: write one of {', '.join(languages())}"),
+    WithJsonSchema({"type": "string", "enum": list(languages())}),
 ]
 TimeZone = Annotated[str, _read(values.parse_timezone, "unknown time zone")]
 # what keywords ask of one another, and how many there may be: rules.py
@@ -135,6 +146,10 @@ class NewsletterSettings(Section):
         description="Where readers reach the web pages (http or https). Without it, issues carry no links to them.",
     )
 
+    language: LanguageCode = Field(
+        default="en", description="Language of issues, for readers who choose none; papers stay as they are."
+    )
+
     @property
     def mailing_list(self) -> MailingList:
         """The same as the model's noun; a sender without a name takes the newsletter's."""
@@ -143,6 +158,7 @@ class NewsletterSettings(Section):
             sender_name=self.sender.name or self.name,
             sender_address=self.sender.address,
             base_url=self.base_url,
+            language=self.language,
         )
 
 
@@ -213,6 +229,10 @@ class IssueSettings(Section):
     )
     empty: Literal["skip", "send"] = Field(
         default="skip", description="When nothing matched: `skip` the issue, or `send` one that says so."
+    )
+    template: TemplateName = Field(
+        default="issue",
+        description="The template of issues: a folder of your `templates`, or a shipped one (`issue`, `compact`).",
     )
 
 
@@ -292,6 +312,9 @@ class SubscriberSettings(Section):
     max_papers: PaperCount | None = Field(
         default=None, description="Papers in one issue, instead of `issue.max_papers`."
     )
+    language: LanguageCode | None = Field(
+        default=None, description="Language of the issue, instead of `newsletter.language`."
+    )
 
     def profile(self, gate: Gate) -> Profile:
         """Keywords and topics, read; ``gate`` is for those who name none. Raises ProfileError where ``rules`` would."""
@@ -318,8 +341,9 @@ class Config(Section):
         default=OutboxSettings(),
         description="Where messages go.",
     )
-    templates: FilePath | None = Field(
-        default=None, description="A folder of templates that replace the shipped ones of the same name."
+    templates: FilePath = Field(
+        default=Path("templates"),
+        description="A folder with templates of your own; they come before shipped ones of the same name.",
     )
     subscribers: tuple[SubscriberSettings, ...] = Field(
         default=(),

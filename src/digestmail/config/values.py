@@ -21,6 +21,7 @@ from digestmail.text.clean import clean_line
 
 _NAMED_ADDRESS = re.compile(r"\s*(?P<name>.*?)\s*<(?P<address>[^<>]*)>\s*", re.DOTALL)
 _TIME_OF_DAY = re.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9])")
+_TEMPLATE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 _HOST = re.compile(r"[A-Za-z0-9_:.\[\]-]+")
 _DATABASES = ("postgresql", "sqlite")
 
@@ -73,6 +74,13 @@ def parse_line(text: str) -> str:
     if not line:
         raise InputError("must not be empty")
     return line
+
+
+def parse_template(text: str) -> str:
+    """The name of a template: letters, digits, - and _. Raises InputError."""
+    if not _TEMPLATE.fullmatch(text):
+        raise InputError(f"{text!r} is not the name of a template (letters, digits, - and _)")
+    return text
 
 
 def parse_path(text: str) -> Path:

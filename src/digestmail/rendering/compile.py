@@ -1,183 +1,172 @@
 """Templates, compiled once: MJML and premailer see placeholders, never the text of a paper or a subscriber.
 
 A template is a folder of four files: ``subject.txt``, ``body.mjml``, ``inline.css`` and ``body.txt``. Every ``{{ … }}``
-and ``{% … %}`` of ``body.mjml`` is replaced by a plain word, MJML and premailer turn the rest into HTML, and the
-placeholders are put back. What is left is an ordinary Jinja template: filling it takes 0.2 ms, running MJML and
+and ``{% … %}`` of ``body.mjml`` is replaced by a plain word, the rest is linted, MJML and premailer turn it into HTML,
+and the placeholders are put back. What is left is an ordinary Jinja template: filling it takes 0.2 ms, running MJML and
 premailer on every issue took 2 to 6 ms.
 """
 
 import hashlib
-import logging
-import re
 import traceback
-import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date
 from functools import lru_cache
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Literal, Self
+from typing import Self
 
 import jinja2
-from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2 import nodes
 
 from digestmail.errors import TemplateError
 from digestmail.model import Rendered
+from digestmail.rendering.cache import DiskCache, key_of
+from digestmail.rendering.environment import environment
+from digestmail.rendering.lint import lint
+from digestmail.rendering.markup import inline_css, mjml_to_html
+from digestmail.rendering.masking import Masked, Source, check_kept
 from digestmail.text.clean import clean_line
 
-_SUBJECT, _BODY, _CSS, _TEXT_BODY = _FILES = ("subject.txt", "body.mjml", "inline.css", "body.txt")
+_FILES = ("subject.txt", "body.mjml", "inline.css", "body.txt")
 _HASH_DIGITS = 16
-_OPENING = re.compile(r"\{[{%#]")
-_DELIMITER = re.compile(r"\{[{%][-+]?")
-_MJML_POSITION = re.compile(r"at position (\d+):\d+")
-# What a mistake in a template can raise while it is filled, beside Jinja's own errors.
-_MISTAKES = (jinja2.TemplateError, ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
-
-_COLUMNS = 72
-_URL = re.compile(r"(?:https?://|mailto:)")
-_DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-_MONTHS = (
-    *("January", "February", "March", "April", "May", "June"),
-    *("July", "August", "September", "October", "November", "December"),
-)
-
-
-def day(value: date, style: Literal["long", "short"] = "long") -> str:
-    """A date in English, whatever the locale: ``Tuesday 30 June 2026``, or short ``30 Jun 2026``."""
-    month = _MONTHS[value.month - 1]
-    if style == "short":
-        return f"{value.day} {month[:3]} {value.year}"
-    return f"{_DAYS[value.weekday()]} {value.day} {month} {value.year}"
-
-
-def wrap(text: str, indent: int = 0, width: int = _COLUMNS) -> str:
-    """Fold ``text`` into lines of at most ``width`` columns, URLs kept whole (an own line, if need be).
-
-    The first line starts where the template puts it, ``indent`` columns in; the others are indented by as much. A wide
-    character takes two columns (Unicode Standard Annex 11). Words that do not fit a line are cut.
-    """
-    room = width - indent
-    lines: list[str] = []
-    line, used = "", 0
-    for word in _pieces(text.split(), room):
-        taken = _columns(word)
-        if line and used + 1 + taken <= room:
-            line, used = f"{line} {word}", used + 1 + taken
-        else:
-            if line:
-                lines.append(line)
-            line, used = word, taken
-    return ("\n" + " " * indent).join([*lines, line])
-
-
-def _pieces(words: Iterable[str], room: int) -> Iterator[str]:
-    for word in words:
-        if _columns(word) <= room or _URL.search(word):
-            yield word
-            continue
-        piece = ""
-        for character in word:
-            if _columns(piece + character) > room:
-                yield piece
-                piece = ""
-            piece += character
-        yield piece
-
-
-def _columns(text: str) -> int:
-    return len(text) if text.isascii() else sum(1 + (unicodedata.east_asian_width(one) in "WF") for one in text)
-
-
-def environment(*, html: bool) -> jinja2.Environment:
-    """The closed world of a template: sandboxed, strict about undefined names, a short list of filters, no globals.
-
-    HTML is escaped; text keeps its characters, and a line that holds only a ``{% … %}`` leaves nothing behind.
-    """
-    env = ImmutableSandboxedEnvironment(
-        undefined=jinja2.StrictUndefined,
-        autoescape=html,
-        trim_blocks=not html,
-        lstrip_blocks=not html,
-        keep_trailing_newline=not html,
-    )
-    kept = ("default", "first", "join", "last", "length", "lower", "upper")
-    env.filters = {name: env.filters[name] for name in kept} | {"day": day, "wrap": wrap}
-    env.globals = {}
-    return env
-
-
+#: what a mistake in a template can raise while it is filled, beside Jinja's own errors.
+MISTAKES = (jinja2.TemplateError, ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 _HTML = environment(html=True)
 _TEXT = environment(html=False)
 
 
 @dataclass(frozen=True, slots=True)
-class _Part:
+class Part:
     """One file of a template, ready to be filled."""
 
     path: Path
+    #: the compiled text: a Jinja template of what goes into the message
+    source: str
     template: jinja2.Template
-    #: the source line of each line of the compiled text; None where they are the same
-    lines: tuple[int, ...] | None = None
+    #: for each line of the compiled text, the place it was written at; None where they are the same
+    places: tuple[str, ...] | None = None
 
     @classmethod
-    def compile(cls, env: jinja2.Environment, path: Path, source: str, lines: tuple[int, ...] | None = None) -> Self:
+    def compile(cls, env: jinja2.Environment, path: Path, source: str, places: tuple[str, ...] | None = None) -> Self:
+        """Raises TemplateError with the place of what Jinja cannot read."""
         try:
             code = env.compile(source, filename=str(path))
         except jinja2.TemplateSyntaxError as error:
-            line = lines[error.lineno - 1] if lines else error.lineno
-            raise TemplateError(f"{path}:{line}: {error.message}") from error
-        return cls(path, jinja2.Template.from_code(env, code, {}), lines)
+            place = places[error.lineno - 1] if places else f"{path}:{error.lineno}"
+            raise TemplateError(f"{place}: {error.message}") from error
+        return cls(path, source, jinja2.Template.from_code(env, code, {}), places)
 
     def fill(self, context: Mapping[str, object]) -> str:
+        """The text for one issue. Raises TemplateError with the place of what cannot be filled."""
         try:
             return self.template.render(context)
-        except _MISTAKES as error:
-            raise TemplateError(f"{self._where(error)}: {error}") from error
+        except MISTAKES as error:
+            raise TemplateError(f"{self.place(error)}: {error}") from error
 
-    def _where(self, error: Exception) -> str:
+    def place(self, error: Exception) -> str:
+        """Where in the template an error arose: ``path:LINE:COL``, or as much of it as is known."""
         # Jinja rewrites tracebacks: the frames of a template carry its file name and its own line.
         frames = reversed(traceback.extract_tb(error.__traceback__))
         line = next((frame.lineno for frame in frames if frame.filename == str(self.path)), None)
         if line is None:
             return f"{self.path}"
-        return f"{self.path}:{self.lines[line - 1] if self.lines else line}"
+        return self.places[line - 1] if self.places else f"{self.path}:{line}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class CompiledTemplate:
-    """A template ready for any number of issues."""
+    """A template ready for any number of issues; compared by identity, for it is a key of caches."""
 
-    #: hex digits that change with any of the four files; a delivery's plan names its template by them
+    #: hex digits that change with any of its files; a delivery's plan names its template by them
     hash: str
-    _subject: _Part
-    _html: _Part
-    _text: _Part
+    subject: Part
+    html: Part
+    text: Part
 
     def render(self, context: Mapping[str, object]) -> Rendered:
         """Fill all parts; the subject is made one clean line. Raises TemplateError with the file and the line."""
         return Rendered(
-            subject=clean_line(self._subject.fill(context)),
-            html=self._html.fill(context),
-            text=self._text.fill(context),
+            subject=clean_line(self.subject.fill(context)),
+            html=self.html.fill(context),
+            text=self.text.fill(context),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _Files:
+    """A template as it is written."""
+
+    folder: Path
+    #: the four files, in the order of their names above
+    texts: tuple[str, str, str, str]
+    #: what body.mjml includes, by the names it uses
+    includes: tuple[tuple[str, str], ...]
+
+    @classmethod
+    def read(cls, folder: Path) -> Self:
+        """Raises TemplateError when a file is missing or is not UTF-8."""
+        subject, body, css, text = (_read(folder / name) for name in _FILES)
+        return cls(folder, (subject, body, css, text), tuple(_includes(folder, body)))
+
+    def source(self, name: str) -> Source:
+        return Source(self.folder / name, self.texts[_FILES.index(name)])
+
+    @property
+    def all_texts(self) -> tuple[str, ...]:
+        return (*self.texts, *(part for include in self.includes for part in include))
 
 
 class Templates:
     """Where templates are kept: folders that hold one folder per template, the first that has it wins."""
 
-    def __init__(self, *folders: Path) -> None:
+    def __init__(self, *folders: Path, cache: Path | None = None) -> None:
+        """``cache`` is a folder for what was compiled, so that the next process need not; None keeps nothing."""
         self._folders = folders
+        self._cache = DiskCache(cache)
+
+    def names(self) -> tuple[str, ...]:
+        """All templates there are, in alphabetical order."""
+        found = (file.parent.name for folder in self._folders for file in folder.glob(f"*/{_FILES[1]}"))
+        return tuple(sorted(set(found)))
 
     def load(self, name: str) -> CompiledTemplate:
-        """The template ``name``, compiled once per process as long as its files stay the same.
+        """The template ``name``, compiled once as long as its files stay the same.
 
-        Raises TemplateError when a file is missing or unusable; the message begins with the file and, where one is
-        known, the line.
+        Raises TemplateError when a file is missing or unusable; every line of the message begins with the file and,
+        where they are known, line and column.
         """
-        candidates = [folder / name for folder in self._folders]
-        folder = next((candidate for candidate in candidates if candidate.is_dir()), candidates[0])
-        return _compile(folder, *(_read(folder / file) for file in _FILES))
+        return _compile(_Files.read(self._folder(name)), self._cache)
+
+    def lenient(self, tell: Callable[[TemplateError], None]) -> "Templates":
+        """The same templates; one that does not compile is told, and loads as it was when it last did."""
+        return _Lenient(*self._folders, cache=self._cache.folder, tell=tell)
+
+    def last_good(self, name: str) -> CompiledTemplate | None:
+        """The template as it was when it last compiled, in this process or (with a cache) in one before."""
+        return _last_good(self._folder(name), self._cache)
+
+    def _folder(self, name: str) -> Path:
+        for folder in self._folders:
+            if (folder / name).is_dir():
+                return folder / name
+        known, looked = ", ".join(self.names()) or "none", " and ".join(map(str, self._folders))
+        raise TemplateError(f"{self._folders[0] / name}: no such template; there are {known} in {looked}")
+
+
+class _Lenient(Templates):
+    def __init__(self, *folders: Path, cache: Path | None, tell: Callable[[TemplateError], None]) -> None:
+        super().__init__(*folders, cache=cache)
+        self._tell = tell
+
+    def load(self, name: str) -> CompiledTemplate:
+        try:
+            return super().load(name)
+        except TemplateError as error:
+            good = self.last_good(name)
+            if good is None:
+                raise
+            self._tell(error)
+            return good
 
 
 def _read(path: Path) -> str:
@@ -189,30 +178,100 @@ def _read(path: Path) -> str:
         raise TemplateError(f"{path}: is not UTF-8 ({error.reason} at byte {error.start})") from error
 
 
+def _includes(folder: Path, body: str) -> Iterator[tuple[str, str]]:
+    """The files within ``folder`` that ``body`` includes, directly or not; what else it asks for is not read."""
+    home = folder.resolve()
+    waiting, seen = list(Source(folder, body).included()), set[str]()
+    while waiting:
+        name = waiting.pop(0)
+        path = (home / name).resolve()
+        if name not in seen and path.is_relative_to(home) and path.is_file():
+            text = _read(path)
+            yield name, text
+            waiting += Source(path, text).included()
+        seen.add(name)
+
+
+#: the last files of a template folder that compiled
+_good: dict[Path, _Files] = {}
+
+
 @lru_cache(maxsize=64)
-def _compile(folder: Path, subject: str, body: str, css: str, text: str) -> CompiledTemplate:
-    digest = hashlib.sha256(f"{subject}\0{body}\0{css}\0{text}".encode()).hexdigest()
-    return CompiledTemplate(
+def _compile(files: _Files, cache: DiskCache) -> CompiledTemplate:
+    contents = "\0".join(files.all_texts)
+    digest = hashlib.sha256(contents.encode()).hexdigest()
+    subject, text = files.source("subject.txt"), files.source("body.txt")
+    template = CompiledTemplate(
         hash=digest[:_HASH_DIGITS],
-        _subject=_Part.compile(_TEXT, folder / _SUBJECT, subject),
-        _html=_compile_body(folder, body, css, word=f"dm{digest[:8]}n"),
-        _text=_Part.compile(_TEXT, folder / _TEXT_BODY, text),
+        subject=Part.compile(_TEXT, subject.path, subject.text),
+        html=_body(files, cache, word=f"dm{digest[:8]}n"),
+        text=Part.compile(_TEXT, text.path, text.text),
     )
+    _good[files.folder] = files
+    cache.put(_good_key(files.folder), {"texts": files.texts, "includes": dict(files.includes)})
+    return template
 
 
-def _compile_body(folder: Path, source: str, css: str, *, word: str) -> _Part:
-    path = folder / _BODY
-    _Part.compile(_HTML, path, source)  # first as written, so that a mistake in Jinja is told with its own line
-    masked = _Masked.of(source, word)
-    html = mjml_to_html(path, masked)
+def _good_key(folder: Path) -> str:
+    return "good-" + hashlib.sha256(str(folder).encode()).hexdigest()
+
+
+def _last_good(folder: Path, cache: DiskCache) -> CompiledTemplate | None:
+    files = _good.get(folder)
+    if files is None:
+        match cache.get(_good_key(folder)):
+            case {"texts": [str(subject), str(body), str(css), str(text)], "includes": dict(includes)}:
+                pairs = tuple((str(name), str(content)) for name, content in includes.items())
+                files = _Files(folder, (subject, body, css, text), pairs)
+            case _:
+                return None
+    return _compile(files, cache)
+
+
+def _body(files: _Files, cache: DiskCache, *, word: str) -> Part:
+    """The compiled body, from the cache when it is there."""
+    path = files.folder / "body.mjml"
+    key = key_of(str(files.folder), *files.all_texts)
+    match cache.get(key):
+        case {"html": str(html), "places": [*places]}:
+            return Part.compile(_HTML, path, html, tuple(map(str, places)))
+    part = compile_body(files.source("body.mjml"), files.source("inline.css"), dict(_sources(files)), word=word)
+    cache.put(key, {"html": part.source, "places": part.places})
+    return part
+
+
+def _sources(files: _Files) -> Iterator[tuple[str, Source]]:
+    for name, text in files.includes:
+        yield name, Source(files.folder / name, text)
+
+
+def compile_body(body: Source, css: Source, includes: Mapping[str, Source], *, word: str) -> Part:
+    """MJML with Jinja in it, as HTML with the same Jinja in it; ``word`` stands nowhere in the files.
+
+    Raises TemplateError, with a line for each fault that is found.
+    """
+    for source in (body, *includes.values()):  # first as written: a mistake in Jinja is told with its own line
+        Part.compile(_HTML, source.path, source.text)
+        _check_escaping(source)
+    masked = Masked.of(body, includes, word)
+    lint(masked)
+    html = mjml_to_html(masked)
     numbers = masked.numbers_in(html)
-    _check_kept(path, masked, numbers)
+    check_kept(masked, numbers)
     for number in masked.numbers_in(" ".join(_Names(html).names)):
-        raise masked.placeholders[number].error(path, "stands inside a tag (only values in quotes can be filled)")
-    html = inline_css(folder / _CSS, html, css)
+        raise masked.placeholders[number].error("stands inside a tag (only values in quotes can be filled)")
+    html = inline_css(css, html)
     if masked.numbers_in(html) != numbers:
-        raise TemplateError(f"{path}: premailer dropped or moved a placeholder (is one outside of text and values?)")
-    return _Part.compile(_HTML, path, *masked.restore(html))
+        raise TemplateError(
+            f"{body.path}: premailer dropped or moved a placeholder (is one outside of text and values?)"
+        )
+    return Part.compile(_HTML, body.path, *masked.restore(html))
+
+
+def _check_escaping(source: Source) -> None:
+    switch = _HTML.parse(source.text).find(nodes.EvalContextModifier)
+    if switch:
+        raise TemplateError(f"{source.path}:{switch.lineno}: autoescape is refused: words of strangers must be escaped")
 
 
 class _Names(HTMLParser):
@@ -226,158 +285,3 @@ class _Names(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.names += [tag, *(name for name, _ in attrs)]
-
-
-@dataclass(frozen=True, slots=True)
-class _Placeholder:
-    source: str
-    line: int
-
-    @property
-    def is_block(self) -> bool:
-        return self.source.startswith("{%")
-
-    def error(self, path: Path, why: str) -> TemplateError:
-        return TemplateError(f"{path}:{self.line}: placeholder {self.source} {why}")
-
-
-@dataclass(frozen=True, slots=True)
-class _Masked:
-    """MJML in which numbered words stand for what Jinja will fill in; it has the lines of its source."""
-
-    text: str
-    placeholders: tuple[_Placeholder, ...]
-    #: finds the word of a placeholder and, as group 1, its number
-    pattern: re.Pattern[str]
-
-    @classmethod
-    def of(cls, source: str, word: str) -> Self:
-        """Mask what Jinja can read; ``word`` stands nowhere in ``source``, for it is made from a hash of it."""
-        text = ""
-        placeholders: list[_Placeholder] = []
-        inside, start = "", 0
-        for line, kind, value in _HTML.lex(source):
-            if kind in ("block_begin", "variable_begin", "comment_begin"):
-                inside, start = value, line
-            elif kind in ("block_end", "variable_end"):
-                text += "\n" * (start - 1 - text.count("\n")) + f"{word}{len(placeholders)}z"
-                placeholders.append(_Placeholder(inside + value, start))
-                inside = ""
-            elif kind == "comment_end":
-                inside = ""
-            elif inside:
-                inside += value
-            elif kind == "data":  # raw and endraw go: restore() protects what stood between them
-                text += "\n" * (line - 1 - text.count("\n")) + value
-        return cls(text, tuple(placeholders), re.compile(rf"{word}(\d+)z"))
-
-    def numbers_in(self, html: str) -> list[int]:
-        """The numbers of the placeholders in ``html``, in the order in which they stand there."""
-        return [int(found[1]) for found in self.pattern.finditer(html)]
-
-    def restore(self, html: str) -> tuple[str, tuple[int, ...]]:
-        """``html`` as a Jinja template, and the source line of each of its lines.
-
-        Every placeholder begins a new line, inside its braces where it does not show: so the line of an error tells
-        which placeholder it is.
-        """
-        out: list[str] = []
-        lines, end = [1], 0
-        for found in self.pattern.finditer(html):
-            placeholder = self.placeholders[int(found[1])]
-            text = _literal(html[end : found.start()])
-            braces = _DELIMITER.sub(lambda opening: opening[0] + "\n", placeholder.source, count=1)
-            lines += [lines[-1]] * text.count("\n")
-            lines += range(placeholder.line, placeholder.line + braces.count("\n"))
-            out += text, braces
-            end = found.end()
-        rest = _literal(html[end:])
-        lines += [lines[-1]] * rest.count("\n")
-        return "".join([*out, rest]), tuple(lines)
-
-
-def _literal(html: str) -> str:
-    # Braces written as entities, or between raw and endraw, come out of premailer as plain braces.
-    return _OPENING.sub(lambda braces: "{{ '" + braces[0] + "' }}", html)
-
-
-def _check_kept(path: Path, masked: _Masked, numbers: list[int]) -> None:
-    """Blocks must stand once and in order, values between the same blocks as in the source.
-
-    A value may stand more than once: MJML repeats attributes for Outlook, and the title as the label of the body.
-    """
-    placeholders = masked.placeholders
-    for number, placeholder in enumerate(placeholders):
-        if number not in numbers:
-            raise placeholder.error(path, "was dropped by MJML (what stands here must be literal)")
-    blocks = [number for number in numbers if placeholders[number].is_block]
-    expected = [number for number, placeholder in enumerate(placeholders) if placeholder.is_block]
-    for due, written in zip([*expected, None], blocks, strict=False):
-        if due != written:
-            raise placeholders[written].error(
-                path, "was moved or repeated by MJML (blocks belong in text, not in mj-head)"
-            )
-    found = set(_with_blocks_before(placeholders, numbers))
-    for number, before in _with_blocks_before(placeholders, range(len(placeholders))):
-        if (number, before) not in found:
-            raise placeholders[number].error(path, "was moved by MJML out of its block")
-
-
-def _with_blocks_before(placeholders: tuple[_Placeholder, ...], numbers: Iterable[int]) -> Iterator[tuple[int, int]]:
-    before = 0
-    for number in numbers:
-        yield number, before
-        before += placeholders[number].is_block
-
-
-def mjml_to_html(path: Path, masked: _Masked) -> str:
-    """HTML without web fonts. Raises TemplateError, with the line where MJML tells a position."""
-    from mjml import mjml2html
-
-    try:
-        html: str = mjml2html(masked.text, fonts={})
-    except (KeyboardInterrupt, SystemExit):
-        raise
-    except BaseException as error:  # a panic of the Rust library is a BaseException: it must not end the process
-        raise TemplateError(f"{path}{_mjml_line(masked.text, str(error))}: MJML: {error}") from error
-    return html
-
-
-def _mjml_line(text: str, message: str) -> str:
-    found = _MJML_POSITION.search(message)
-    return f":{_line(text.encode()[: int(found[1])])}" if found else ""
-
-
-def _line(text_before: bytes) -> int:
-    return text_before.count(b"\n") + 1
-
-
-def inline_css(path: Path, html: str, css: str) -> str:
-    """``html`` with the rules of ``css`` in style attributes; its style elements stay as they are, byte for byte.
-
-    At-rules are refused: they cannot be inlined, and cssutils would fetch an ``@import`` even without network leave.
-    Raises TemplateError.
-    """
-    if "@" in css:
-        line = _line(css[: css.index("@")].encode())
-        raise TemplateError(f"{path}:{line}: at-rules belong in mj-style of {_BODY}")
-    # premailer tells doctypes by their case and drops the one MJML writes, which puts browsers in quirks mode
-    html = html.replace("<!doctype html>", "<!DOCTYPE html>", 1).replace("<style", '<style data-premailer="ignore"')
-    from premailer import Premailer  # here, not above: importing it takes longer than most commands run
-
-    premailer = Premailer(
-        html,
-        css_text=css,
-        allow_network=False,
-        disable_leftover_css=True,
-        strip_important=False,
-        disable_validation=True,
-        align_floating_images=False,
-        disable_basic_attributes=["width", "height", "align", "valign", "bgcolor"],
-        cssutils_logging_level=logging.CRITICAL,
-    )
-    try:
-        inlined: str = premailer.transform(pretty_print=False)
-    except Exception as error:  # whatever cssutils, cssselect and lxml think of the file: none has a common base
-        raise TemplateError(f"{path}: premailer: {error}") from error
-    return inlined.replace(' data-premailer="ignore"', "")
