@@ -3,6 +3,7 @@
 from urllib.parse import unquote, urlsplit
 
 import pytest
+from email_validator import EmailNotValidError, validate_email
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -89,3 +90,22 @@ def test_a_local_part_either_passes_unchanged_or_is_refused(local: str) -> None:
     assert written == f"{local}@example.org"
     assert written.isascii()
     assert written.isprintable()
+
+
+@given(
+    st.from_regex(
+        r"\A[A-Za-z0-9_+.-]{1,70}@([a-z0-9-]{1,66}\.){1,3}[a-z]{2,5}\Z",
+    )
+)
+def test_an_address_is_taken_as_it_is_only_where_the_validator_leaves_it_as_it_is(address: str) -> None:
+    try:
+        expected = validate_email(
+            address, check_deliverability=False, globally_deliverable=False, allow_smtputf8=False, strict=True
+        ).ascii_email
+    except EmailNotValidError:
+        expected = None
+    try:
+        found = ascii_address(address)
+    except AddressError:
+        found = None
+    assert found == expected

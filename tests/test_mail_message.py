@@ -223,17 +223,37 @@ def test_an_address_that_cannot_be_written_is_named(bad: str) -> None:
 @pytest.mark.parametrize(
     ("inside", "broken", "names"),
     [
-        ("_subject", lambda text: f"{text}!", "the subject"),
-        ("_mailbox", lambda name, inner: f'"{name}x" <{inner}>', "From"),
-        ("_mailbox", lambda name, inner: f'"{name}" <{inner}>\r\nX-More: 1', "the headers"),
-        ("binascii", type("Lossy", (), {"b2a_qp": staticmethod(lambda data: b"gone")}), "the parts"),
+        ("_subject", lambda text: f"{text}!", "header Subject"),
+        ("_subject", lambda text: f"{text}\r\nBcc: all@example.org", "header Subject"),
+        ("_mailbox", lambda name, inner: f'"{name}x" <{inner}>', "header From"),
+        ("_mailbox", lambda name, inner: f'"{name}" <{inner}>\r\nX-More: 1', "header List-Id"),
+        ("unsubscribe_mailto", lambda of: "mailto:papers@example.org>\r\n\r\nbody", "header List-Unsubscribe"),
     ],
 )
-def test_a_message_that_reads_back_differently_is_never_handed_out(
+def test_a_header_that_reads_back_differently_is_never_handed_out(
     monkeypatch: pytest.MonkeyPatch, inside: str, broken: object, names: str
 ) -> None:
     monkeypatch.setattr(message_module, inside, broken)
-    with pytest.raises(MessageError, match=f"does not read back as it was written: {names}"):
+    # what is written once and kept must not be kept from other tests
+    fresh = replace(ISSUE, mailing_list=replace(LIST, name=f"{inside} {names}"))
+    with pytest.raises(MessageError, match=f"{names} does not read back as it was written"):
+        build_message(fresh, replace(PLAIN, subject=f"{inside} {names}"))
+
+
+@pytest.mark.parametrize(
+    ("inside", "broken"),
+    [
+        ("ascii_address", lambda address: f"{address}\r\nBcc: all@example.org"),
+        ("format_datetime", lambda moment: "yesterday"),
+        ("message_id", lambda *slot: "<one>\r\n two"),
+    ],
+)
+def test_a_header_of_one_message_that_is_not_of_its_kind_is_never_handed_out(
+    monkeypatch: pytest.MonkeyPatch, inside: str, broken: object
+) -> None:
+    build_message(ISSUE, PLAIN)  # the headers of the list are written by now
+    monkeypatch.setattr(message_module, inside, broken)
+    with pytest.raises(MessageError, match="cannot be read back"):
         build_message(ISSUE, PLAIN)
 
 

@@ -1,36 +1,47 @@
 """An issue in words becomes the bytes of one message. Pure: same arguments, same bytes.
 
-The bytes are written here and read back with the standard library's parser, so that two independent hands agree on
-every message. They are not written with ``email.message.EmailMessage``: its folding turns a long List-Unsubscribe or
-Message-ID into encoded words that no client undoes, and what it writes changes between Python releases, while a
-retried delivery must be the same bytes.
+The bytes are written here and read back with the standard library, so that two independent hands agree on every
+message. They are not written with ``email.message.EmailMessage``: its folding turns a long List-Unsubscribe or
+Message-ID into encoded words that no client undoes, what it writes changes between Python releases, while a retried
+delivery must be the same bytes, and it takes 3 to 6 ms for an issue of ten papers.
+
+What is the same in many messages, the headers of the list, a subject, a piece of a body (``text.quoted``), is written
+and read back once and kept. Of the rest only addresses, dates and ids are left, which follow one short grammar.
 """
 
 import base64
-import binascii
 import hashlib
 import hmac
 import re
 import textwrap
 import unicodedata
-from collections import Counter
+from collections.abc import Callable
 from datetime import date
-from email import message_from_bytes
+from email import message_from_string
 from email.header import Header, decode_header, make_header
-from email.message import Message
 from email.utils import format_datetime, parseaddr
+from functools import lru_cache
 
 from digestmail.errors import MessageError
 from digestmail.mail.links import ascii_address, unsubscribe_mailto
-from digestmail.model import Envelope, Issue, MailingList, Rendered, Subscriber
+from digestmail.model import Encoded, Envelope, Issue, MailingList, Rendered, Subscriber
 from digestmail.text.clean import clean_line
+from digestmail.text.quoted import ended, quoted
 
 _LINE = 76  # RFC 2047 §2: a line that holds an encoded word
 _PLAIN = 60  # ASCII text up to here fits in one line beside any header name used here
 _ID_LENGTH = 26  # base32 digits, 130 bits
 _LABEL = 63  # RFC 1035 §2.3.4; a List-Id ends at 255 (RFC 2919 §3)
 _NOT_LABEL = re.compile(r"[^a-z0-9]+")
-_SUBTYPES = ("plain", "html")  # RFC 2046 §5.1.4: the best form last
+_KEPT_LISTS, _KEPT_SUBJECTS = 64, 4096
+_ADDRESS, _ID = r"[!-~]+@[a-z0-9.-]+", rf"<[a-z2-7]{{{_ID_LENGTH}}}@[a-z0-9.-]+>"
+# the headers that differ from message to message, but for the subject
+_OWN = re.compile(
+    rf"To: {_ADDRESS}\r\n"
+    rf"Date: \w{{3}}, \d\d \w{{3}} \d{{4}} \d\d:\d\d:\d\d [+-]\d{{4}}\r\nMessage-ID: {_ID}\r\n"
+    rf'Content-Type: multipart/alternative;\r\n boundary="=_[a-z2-7]{{{_ID_LENGTH}}}"\r\n',
+    re.ASCII,
+)
 
 
 def message_id(mailing_list: MailingList, subscriber: Subscriber, slot: date) -> str:
@@ -44,41 +55,79 @@ def message_id(mailing_list: MailingList, subscriber: Subscriber, slot: date) ->
     return f"<{base64.b32encode(digest).decode().lower()[:_ID_LENGTH]}@{sender.rpartition('@')[2]}>"
 
 
-def build_message(issue: Issue, rendered: Rendered) -> Envelope:
+def build_message(issue: Issue, words: Rendered | Encoded) -> Envelope:
     """The message of one issue: multipart/alternative, CRLF, 7-bit, no line longer than 998 characters.
 
     Control and invisible characters are dropped from names and subject. Raises AddressError when an address cannot be
-    written, MessageError when the message does not read back as what went in.
+    written, MessageError when something does not read back as what went in.
     """
-    sender = ascii_address(issue.mailing_list.sender_address)
+    sender, from_, of_list = _headers_of(issue.mailing_list)
     reader = ascii_address(issue.subscriber.email)
     identity = message_id(issue.mailing_list, issue.subscriber, issue.slot)
-    name, subject = clean_line(issue.mailing_list.sender_name), clean_line(rendered.subject)
-    bodies = (_lines(rendered.text), _lines(rendered.html))
     # "=_" never occurs in quoted-printable (RFC 2045 §6.7), so the boundary is in no part
     boundary = f"=_{identity[1 : 1 + _ID_LENGTH]}"
-    headers = {
-        "From": _mailbox(name, sender),
-        "To": reader,
-        "Subject": _subject(subject),
-        "Date": format_datetime(issue.composed_at),
-        "Message-ID": identity,
-        "List-Id": _mailbox(clean_line(issue.mailing_list.name), _list_id(issue.mailing_list.name, sender)),
-        "List-Unsubscribe": f"<{unsubscribe_mailto(issue.mailing_list)}>",
-        "Auto-Submitted": "auto-generated",
-        "Precedence": "bulk",
-        "MIME-Version": "1.0",
-        "Content-Type": f'multipart/alternative;\r\n boundary="{boundary}"',
-    }
-    content = _content(headers, bodies, boundary)
-    _check(content, headers, {"From": (name, sender), "To": ("", reader)}, subject, bodies)
+    to = f"To: {reader}\r\n"
+    dated = f"Date: {format_datetime(issue.composed_at)}\r\nMessage-ID: {identity}\r\n"
+    kind = f'Content-Type: multipart/alternative;\r\n boundary="{boundary}"\r\n'
+    if not _OWN.fullmatch(to + dated + kind):
+        raise MessageError(f"message {identity} cannot be read back: {to}{dated}{kind}")
+    encoded = words if isinstance(words, Encoded) else encode(words)
+    head = f"{from_}{to}{_subject_header(clean_line(encoded.subject))}{dated}{of_list}{kind}\r\n"
+    parts = (*_part("plain", encoded.text, boundary), *_part("html", encoded.html, boundary))
+    content = b"".join((head.encode("ascii"), *parts, f"--{boundary}--\r\n".encode("ascii")))
     return Envelope(mail_from=sender, rcpt_to=reader, message_id=identity, slot=issue.slot, content=content)
 
 
-def _lines(text: str) -> str:
-    """Text as a part carries it: lines ended by CRLF (RFC 2046 §4.1.1), no lone surrogates."""
-    unix = text.replace("\r\n", "\n").replace("\r", "\n").encode("utf-8", "replace").decode()
-    return (unix if unix.endswith("\n") else unix + "\n").replace("\n", "\r\n")
+def encode(rendered: Rendered) -> Encoded:
+    """The bodies as quoted-printable, each in one piece."""
+    return Encoded(subject=rendered.subject, html=quoted(rendered.html), text=quoted(rendered.text))
+
+
+def _part(subtype: str, body: bytes, boundary: str) -> tuple[bytes, bytes, bytes]:
+    """One alternative; the best form comes last (RFC 2046 §5.1.4)."""
+    head = (
+        f"--{boundary}\r\n"
+        f"Content-Type: text/{subtype}; charset=utf-8\r\n"
+        "Content-Transfer-Encoding: quoted-printable\r\n\r\n"
+    )
+    return head.encode("ascii"), ended([body]), b"\r\n"
+
+
+@lru_cache(_KEPT_LISTS)
+def _headers_of(mailing_list: MailingList) -> tuple[str, str, str]:
+    """The sender's address, their header, and what else all messages of a list share."""
+    sender, name = ascii_address(mailing_list.sender_address), clean_line(mailing_list.sender_name)
+    of_list = (
+        _header("List-Id", _mailbox(clean_line(mailing_list.name), _list_id(mailing_list.name, sender))),
+        _header("List-Unsubscribe", f"<{unsubscribe_mailto(mailing_list)}>"),
+        _header("Auto-Submitted", "auto-generated"),
+        _header("Precedence", "bulk"),
+        _header("MIME-Version", "1.0"),
+    )
+    return sender, _header("From", _mailbox(name, sender), (name, sender), _read_mailbox), "".join(of_list)
+
+
+@lru_cache(_KEPT_SUBJECTS)
+def _subject_header(subject: str) -> str:
+    return _header("Subject", _subject(subject), subject, _decoded)
+
+
+def _header(name: str, value: str, meant: object = None, read: Callable[[str], object] | None = None) -> str:
+    """One header as it is written, after the parser has read it back. Raises MessageError."""
+    written = f"{name}: {value}\r\n"
+    parsed = message_from_string(f"{written}\r\n")
+    if parsed.keys() != [name] or parsed.get_payload() or (read and read(parsed[name].replace("\r\n", "")) != meant):
+        raise MessageError(f"header {name} does not read back as it was written: {value!r}")
+    return written
+
+
+def _decoded(value: str) -> str:
+    return str(make_header(decode_header(value)))
+
+
+def _read_mailbox(value: str) -> tuple[str, str]:
+    name, address = parseaddr(value)
+    return _decoded(name), address
 
 
 def _text(text: str) -> str:
@@ -115,56 +164,3 @@ def _list_id(name: str, sender: str) -> str:
     latin = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
     label = _NOT_LABEL.sub("-", latin).strip("-")[:_LABEL].rstrip("-")
     return f"{label or local}.{domain}"
-
-
-def _content(headers: dict[str, str], bodies: tuple[str, str], boundary: str) -> bytes:
-    head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-    parts = [
-        f"--{boundary}\r\n"
-        f"Content-Type: text/{subtype}; charset=utf-8\r\n"
-        "Content-Transfer-Encoding: quoted-printable\r\n"
-        f"\r\n{binascii.b2a_qp(body.encode()).decode()}\r\n"
-        for subtype, body in zip(_SUBTYPES, bodies, strict=True)
-    ]
-    return f"{head}\r\n{''.join(parts)}--{boundary}--\r\n".encode("ascii")
-
-
-def _check(
-    content: bytes,
-    headers: dict[str, str],
-    mailboxes: dict[str, tuple[str, str]],
-    subject: str,
-    bodies: tuple[str, str],
-) -> None:
-    """Read the message back. Raises MessageError naming the first thing that came out differently."""
-    read = message_from_bytes(content)
-    seen: dict[str, tuple[object, object]] = {
-        "the headers": (Counter(read.keys()), Counter(headers.keys())),
-        "the subject": (_decoded(read["Subject"].replace("\r\n", "")), subject),
-        **{name: (_read_mailbox(read[name]), mailbox) for name, mailbox in mailboxes.items()},
-        "the parts": (_read_parts(read), list(zip(_SUBTYPES, bodies, strict=True))),
-    }
-    for what, (found, meant) in seen.items():
-        if found != meant:
-            raise MessageError(f"message {headers['Message-ID']} does not read back as it was written: {what}")
-
-
-def _decoded(value: str) -> str:
-    return str(make_header(decode_header(value)))
-
-
-def _read_mailbox(value: str) -> tuple[str, str]:
-    name, address = parseaddr(value)
-    return _decoded(name), address
-
-
-def _read_parts(read: Message) -> list[tuple[str, str]]:
-    payload = read.get_payload()
-    parts = [part for part in payload if isinstance(part, Message)] if isinstance(payload, list) else []
-    return [(part.get_content_subtype(), _read_body(part)) for part in parts]
-
-
-def _read_body(part: Message) -> str:
-    body = part.get_payload(decode=True)
-    assert isinstance(body, bytes), "a leaf decodes to bytes"
-    return body.decode()

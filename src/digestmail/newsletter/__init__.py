@@ -26,6 +26,7 @@ class Subscription:
     cadence: Cadence = field(default_factory=Cadence)
     timezone: str = "UTC"
     max_papers: int | None = None
+    language: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +40,8 @@ class Rules:
     gate: Gate = Gate.NORMAL
     #: whether a day without papers sends a short note
     send_empty: bool = False
+    #: the template of issues
+    template: str = "issue"
     #: an issue is due from this local time of the subscriber on
     at: time = time(0, 0)
 

@@ -4,9 +4,12 @@ from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import date, datetime, timedelta
 
+from digestmail.mail.links import unsubscribe_mailto
 from digestmail.model import CadenceKind, Issue, Paper, Receipt, Subscriber, SubscriberStatus
 from digestmail.newsletter import Newsletter
 from digestmail.ranking import Index
+from digestmail.rendering.budget import FEW, fit
+from digestmail.rendering.joining import joining_of
 from digestmail.schedule import due_slot
 
 # one commit writes this many plans: durable in one go instead of one fsync each
@@ -102,7 +105,7 @@ def compose(
     sizes = [subscriber.max_papers or newsletter.rules.max_papers for subscriber, _ in batch]
     ranked = index.rank_many(profiles, sizes, barred)
     for (subscriber, slot), keys, chosen in zip(batch, barred, ranked, strict=True):
-        yield Issue(
+        issue = Issue(
             mailing_list=newsletter.mailing_list,
             subscriber=subscriber,
             slot=slot,
@@ -115,3 +118,10 @@ def compose(
             ),
             composed_at=now,
         )
+        yield issue if len(issue.papers) <= FEW else _within_budget(newsletter, issue)
+
+
+def _within_budget(newsletter: Newsletter, issue: Issue) -> Issue:
+    """The issue without the papers that a mail client would not show: they compete again next time."""
+    joining = joining_of(newsletter.templates.load(newsletter.rules.template))
+    return fit(issue, joining, unsubscribe_url=unsubscribe_mailto(newsletter.mailing_list)).issue

@@ -10,7 +10,8 @@ from digestmail.mail.links import unsubscribe_mailto
 from digestmail.mail.message import build_message
 from digestmail.model import Delivery, DeliveryStatus, Envelope, Issue, Rendered
 from digestmail.newsletter import Newsletter
-from digestmail.rendering.issue import render_issue
+from digestmail.rendering.budget import Fitted, fit
+from digestmail.rendering.joining import Joining, joining_of, rendered
 
 _log = logging.getLogger(__name__)
 
@@ -37,12 +38,26 @@ class DeliveryReport:
 class Message:
     """An issue in all its forms."""
 
-    issue: Issue
-    rendered: Rendered
+    fitted: Fitted
     envelope: Envelope
 
+    @property
+    def issue(self) -> Issue:
+        """What it is made of."""
+        return self.fitted.issue
 
-def message_of(newsletter: Newsletter, delivery: Delivery) -> Message:
+    @property
+    def rendered(self) -> Rendered:
+        """What it says."""
+        return rendered(self.fitted.encoded)
+
+
+def joining_for(newsletter: Newsletter) -> Joining:
+    """How the newsletter's issues are joined, by its template of this moment. Raises TemplateError."""
+    return joining_of(newsletter.templates.load(newsletter.rules.template))
+
+
+def message_of(newsletter: Newsletter, delivery: Delivery, joining: Joining) -> Message:
     """The message of a planned delivery: from the same plan and template always the same bytes.
 
     Raises TemplateError, which concerns every message, and AddressError or MessageError, which concern this one.
@@ -55,9 +70,9 @@ def message_of(newsletter: Newsletter, delivery: Delivery) -> Message:
         receipt=delivery.receipt,
         composed_at=delivery.planned_at,
     )
-    template = newsletter.templates.load("issue")
-    rendered = render_issue(issue, template, unsubscribe_url=unsubscribe_mailto(newsletter.mailing_list))
-    return Message(issue, rendered, build_message(issue, rendered))
+    # its papers are promised: none may be left out, not even when the template has grown since
+    fitted = fit(issue, joining, unsubscribe_url=unsubscribe_mailto(newsletter.mailing_list), drop=False)
+    return Message(fitted, build_message(issue, fitted.encoded))
 
 
 def deliver(newsletter: Newsletter, *, patient: bool = False, only: str | None = None) -> DeliveryReport:
@@ -84,8 +99,9 @@ def deliver(newsletter: Newsletter, *, patient: bool = False, only: str | None =
 def _send_batch(newsletter: Newsletter, claimed: list[Delivery], report: DeliveryReport) -> None:
     waiting = list(claimed)
     try:
+        joining = joining_for(newsletter)
         while waiting:
-            _send(newsletter, waiting[0], report)
+            _send(newsletter, waiting[0], joining, report)
             waiting.pop(0)
     except TransportUnavailable as error:
         report.unavailable = str(error)
@@ -97,10 +113,10 @@ def _send_batch(newsletter: Newsletter, claimed: list[Delivery], report: Deliver
             report.counts[DeliveryStatus.DEFERRED] += len(waiting)
 
 
-def _send(newsletter: Newsletter, delivery: Delivery, report: DeliveryReport) -> None:
+def _send(newsletter: Newsletter, delivery: Delivery, joining: Joining, report: DeliveryReport) -> None:
     next_at = None
     try:
-        note = newsletter.transport.send(message_of(newsletter, delivery).envelope)
+        note = newsletter.transport.send(message_of(newsletter, delivery, joining).envelope)
         status = DeliveryStatus.SENT
         report.replies.append(note)
     except DeliveryDeferred as error:

@@ -6,11 +6,13 @@ from itertools import count
 from zoneinfo import ZoneInfo
 
 from digestmail.errors import InputError, NotFoundError
+from digestmail.mail.links import unsubscribe_mailto
 from digestmail.model import Profile, Subscriber, SubscriberStatus
 from digestmail.newsletter import Newsletter
 from digestmail.newsletter.compose import plan_due
-from digestmail.newsletter.deliver import Message, message_of
+from digestmail.newsletter.deliver import Message, joining_for, message_of
 from digestmail.newsletter.subscribe import sync
+from digestmail.rendering.budget import Size, size_of
 
 
 def preview(
@@ -38,7 +40,14 @@ def preview(
         always = replace(newsletter, rules=replace(newsletter.rules, send_empty=True))
         plan_due(always, now, day=slot, only=subscriber.email)
         deliveries = newsletter.store.deliveries.find(email=subscriber.email)
-        return message_of(newsletter, next(delivery for delivery in deliveries if delivery.slot == slot))
+        delivery = next(delivery for delivery in deliveries if delivery.slot == slot)
+        return message_of(newsletter, delivery, joining_for(newsletter))
+
+
+def size(newsletter: Newsletter, message: Message) -> Size:
+    """Where the bytes of a message are."""
+    url = unsubscribe_mailto(newsletter.mailing_list)
+    return size_of(message.fitted, joining_for(newsletter), unsubscribe_url=url)
 
 
 def reader_of(newsletter: Newsletter, email: str | None, profile: Profile | None, now: datetime) -> Subscriber:

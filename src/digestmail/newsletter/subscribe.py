@@ -125,6 +125,7 @@ def _changed(
         cadence=asked.cadence,
         timezone=asked.timezone,
         max_papers=asked.max_papers,
+        language=asked.language,
         origin=origin,
         status=SubscriberStatus.ACTIVE if returns else base.status,
     )
@@ -146,6 +147,7 @@ def _difference(old: Subscriber, new: Subscriber) -> str:
         ("cadence", str(old.cadence), str(new.cadence)),
         ("time zone", old.timezone, new.timezone),
         ("papers", str(old.max_papers), str(new.max_papers)),
+        ("language", str(old.language), str(new.language)),
     ]
     return "; ".join(f"{name}: {before} → {after}" for name, before, after in facts if before != after)
 

@@ -1,346 +1,328 @@
 """An issue in words: what a template may say about it, as plain values. Pure given its arguments."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from itertools import count
-from urllib.parse import quote, urlsplit
+from typing import TypedDict
 
-from digestmail.model import (
-    Cadence,
-    CadenceKind,
-    Evidence,
-    Field,
-    Issue,
-    Keyword,
-    Match,
-    Paper,
-    Profile,
-    RankedPaper,
-    Rendered,
-)
+from digestmail.model import Cadence, CadenceKind, Issue, Keyword, Profile, RankedPaper, Rendered
 from digestmail.ranking.profile import format_keyword
-from digestmail.rendering.compile import CompiledTemplate, day
+from digestmail.rendering.cards import Card, Tier, card, tier
+from digestmail.rendering.compile import CompiledTemplate
+from digestmail.rendering.language import Words, language
 from digestmail.text.clean import clean_line, shorten
-from digestmail.text.identity import arxiv_id
 
-# 600 characters are four or five sentences: ten papers come to about 30 KB of HTML, far below the 102 KB where Gmail
-# clips a message.
-_ABSTRACT_WIDTH = 600
 _HEADLINE_WIDTH = 70
-_PREVIEW_WIDTH = 160
-_AUTHORS_SHOWN = 3
+_CONTENTS_WIDTH = 72  # one line of a mail
+_PREVIEW_WIDTH = 110
 _KEYWORDS_SHOWN = 6
-_WHERE = {
-    Field.ANY: "in the text",
-    Field.TITLE: "in the title",
-    Field.ABSTRACT: "in the abstract",
-    Field.AUTHOR: "among the authors",
-    Field.CATEGORY: "among the categories",
-}
-_OPINIONS = {
-    Evidence.LIKE: "like papers you asked for more of",
-    Evidence.DISLIKE: "like papers you asked for less of",
-}
-# some words of a keyword, here and there, would be a page full of bold
-_BOLD = (Evidence.EXACT, Evidence.NEAR)
-_NO_TOPIC = "More"
-_WEEKDAY_NAMES = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+# fewer papers are seen at a glance without a list of them
+_CONTENTS_FROM = 4
 
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """A piece of text, bold where it is what a keyword matched."""
-
-    text: str
-    bold: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Reason:
-    """Why a paper is there: one keyword and all the places where it was found, or an opinion about papers like it."""
-
-    #: the keyword as the subscriber wrote it; empty for an opinion
-    keyword: str
-    #: the matched words as the paper writes them, shown in bold; empty when the paper does not write the keyword out
-    words: str
-    #: ``in the title, in the abstract ×3``, ``words of «mixture of experts» in the abstract``
-    where: str
-    #: its part of all that speaks for the paper, ``62%``, adding up to 100; empty when it is the only reason
-    share: str = ""
-    #: it speaks against the paper
-    against: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Link:
-    """A labelled web address."""
-
-    label: str
-    url: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Card:
-    """One paper as a template shows it. Empty strings and tuples where nothing is known."""
-
-    number: int
-    title: str
-    #: where the title leads; empty when no address is known
-    url: str
-    byline: str
-    date: date | None
-    upvotes: int | None
-    comments: int | None
-    #: the four above in words, what is known of them: ``A, B``, ``25 Jun 2026``, ``57 upvotes``, ``3 comments``
-    facts: tuple[str, ...]
-    #: the abstract, cut at a word
-    abstract: str
-    #: the same abstract in pieces, for bold
-    abstract_runs: tuple[Run, ...]
-    why: tuple[Reason, ...]
-    links: tuple[Link, ...]
+#: makes the card of a paper: from the paper, its number, its tier and the language
+CardMaker = Callable[[RankedPaper, int, Tier, Words], Card]
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
     """Papers under one heading, the best first."""
 
-    #: the topic; empty in an issue without topics
+    #: the topic, or "Also matched"; empty in an issue without topics
     heading: str
+    #: the papers, each as below
     cards: tuple[Card, ...]
 
 
-def render_issue(issue: Issue, template: CompiledTemplate, *, unsubscribe_url: str) -> Rendered:
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of the contents list."""
+
+    #: the number of its card
+    number: int
+    #: the title, shortened
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """The contents of one group."""
+
+    #: as in the group
+    heading: str
+    #: the lines, each with `number` and `title`
+    entries: tuple[Entry, ...]
+
+
+class IssueContext(TypedDict):
+    """Everything a template of an issue may use."""
+
+    #: name of the newsletter
+    newsletter: str
+    #: the day of the issue; `{{ date|day }}` writes it out
+    date: date
+    #: tag of the reader's language, for `lang`
+    language: str
+    #: `ltr` or `rtl`, for `dir`
+    direction: str
+    #: the first title, shortened
+    headline: str
+    #: what an inbox shows after the subject: what the first paper did, and the next title
+    preview: str
+    #: what this is, in one sentence: "10 papers for your keywords, by topic."
+    intro: str
+    #: the contents list by topic, each part with `heading` and `entries`; empty in a short issue
+    contents: tuple[Section, ...]
+    #: how many papers the contents list leaves to "Also matched"
+    uncontained: int
+    #: the papers by topic, each group with `heading` and `cards`; empty on a quiet day
+    groups: tuple[Group, ...]
+    #: the same papers without their groups
+    cards: tuple[Card, ...]
+    #: true when sample papers stand in for live ones: say so
+    sample: bool
+    #: true when the reader has neither keywords nor likes
+    by_upvotes: bool
+    #: true when the reader has likes and no keywords
+    by_likes: bool
+    #: true when the reader has topics
+    by_topic: bool
+    #: what was weighed: "214 new papers in your sources, 19 matched, 10 here, 9 carried to tomorrow."
+    receipt: str
+    #: to whom it goes, how often and why, in one sentence
+    subscription: str
+    #: the reader's address
+    address: str
+    #: "every day"
+    cadence: str
+    #: the profile in short; empty without keywords
+    keywords: str
+    #: show it at the top and at the bottom
+    unsubscribe_url: str
+    #: where keywords and cadence are changed, to be shown beside it; empty where there is no such place
+    preferences_url: str
+
+
+def render_issue(
+    issue: Issue,
+    template: CompiledTemplate,
+    *,
+    unsubscribe_url: str,
+    preferences_url: str | None = None,
+    tiers: Sequence[Tier] | None = None,
+) -> Rendered:
     """Fill ``template`` with ``issue``; the same arguments give the same words.
 
-    Raises TemplateError when the template asks for something that is not in ``issue_context``.
+    Raises TemplateError when the template asks for something that is not in ``IssueContext``.
     """
-    return template.render(issue_context(issue, unsubscribe_url=unsubscribe_url))
-
-
-def issue_context(issue: Issue, *, unsubscribe_url: str) -> dict[str, object]:
-    """Everything a template of an issue may use; ``docs/how-to/write-a-template.md`` lists it."""
-    groups = tuple(_groups(issue))
-    cards = tuple(card for group in groups for card in group.cards)
-    profile = issue.subscriber.profile
-    return {
-        "newsletter": clean_line(issue.mailing_list.name),
-        "date": issue.slot,
-        "groups": groups,
-        "cards": cards,
-        "headline": shorten(cards[0].title, _HEADLINE_WIDTH) if cards else "",
-        "preview": _preview(cards),
-        "sample": issue.sample,
-        "by_upvotes": not (profile.wanted or profile.liked),
-        "by_likes": bool(profile.liked) and not profile.wanted,
-        "by_topic": any(group.heading for group in groups),
-        "receipt": _receipt(issue),
-        "address": clean_line(issue.subscriber.email),
-        "cadence": _cadence(issue.subscriber.cadence),
-        "keywords": _keywords(profile),
-        "unsubscribe_url": unsubscribe_url,
-    }
-
-
-def _groups(issue: Issue) -> Iterator[Group]:
-    """The papers by topic, in the order of the profile's topics; those without one come last."""
-    if not any(ranked.topic for ranked in issue.papers):
-        ordered = {"": issue.papers} if issue.papers else {}
-    else:
-        topics = [keyword.topic for keyword in issue.subscriber.profile.wanted]
-        # the plan may be older than the profile
-        topics += [ranked.topic for ranked in issue.papers]
-        named = [*filter(None, dict.fromkeys(topics)), ""]
-        ordered = {topic: tuple(_best_first(issue.papers, topic)) for topic in named}
-    numbers = count(1)
-    for topic, papers in ordered.items():
-        if papers:
-            heading = (clean_line(topic) or _NO_TOPIC) if len(ordered) > 1 else ""
-            yield Group(heading, tuple(_card(next(numbers), ranked) for ranked in papers))
-
-
-def _best_first(papers: Sequence[RankedPaper], topic: str) -> list[RankedPaper]:
-    return sorted((ranked for ranked in papers if ranked.topic == topic), key=lambda ranked: -ranked.score)
-
-
-def _card(number: int, ranked: RankedPaper) -> Card:
-    paper = ranked.paper
-    links = tuple(_links(paper))
-    runs = tuple(_abstract_runs(ranked))
-    return Card(
-        number=number,
-        title=clean_line(paper.title) or "Untitled",
-        url=links[0].url if links and links[0].label not in ("Code", "Project") else "",
-        byline=_byline(paper),
-        date=paper.published or paper.listed,
-        upvotes=paper.upvotes,
-        comments=paper.comments,
-        facts=tuple(_facts(paper)),
-        abstract="".join(run.text for run in runs),
-        abstract_runs=runs,
-        why=tuple(_reasons(ranked)),
-        links=links,
+    return template.render(
+        issue_context(issue, unsubscribe_url=unsubscribe_url, preferences_url=preferences_url, tiers=tiers)
     )
 
 
-def _facts(paper: Paper) -> Iterator[str]:
-    if byline := _byline(paper):
-        yield byline
-    if known := paper.published or paper.listed:
-        yield day(known, "short")
-    if paper.upvotes is not None:
-        yield plural(paper.upvotes, "upvote")
-    if paper.comments:
-        yield plural(paper.comments, "comment")
+def issue_context(
+    issue: Issue,
+    *,
+    unsubscribe_url: str,
+    preferences_url: str | None = None,
+    tiers: Sequence[Tier] | None = None,
+    make_card: CardMaker = card,
+) -> dict[str, object]:
+    """What a template is filled with: ``IssueContext`` and the language.
+
+    ``tiers`` says how much room each paper of the plan gets, by default by its place.
+    """
+    words = language(issue.language)
+    placed = place(issue, tiers, words)
+    groups = tuple(
+        Group(heading, tuple(make_card(ranked, number, room, words) for ranked, number, room in group))
+        for heading, group in placed
+    )
+    profile = issue.subscriber.profile
+    keywords = _keywords(profile, words)
+    cards = tuple(card for group in groups for card in group.cards)
+    context = IssueContext(
+        newsletter=clean_line(issue.mailing_list.name),
+        date=issue.slot,
+        language=words.tag,
+        direction=words.direction,
+        headline=shorten(cards[0].plain_title, _HEADLINE_WIDTH) if cards else "",
+        preview=_preview(cards, words),
+        intro=_intro(issue, words),
+        contents=tuple(_contents(groups)) if len(cards) >= _CONTENTS_FROM else (),
+        uncontained=sum(card.tier is Tier.LINE for card in cards),
+        groups=groups,
+        cards=cards,
+        sample=issue.sample,
+        by_upvotes=not (profile.wanted or profile.liked),
+        by_likes=bool(profile.liked) and not profile.wanted,
+        by_topic=_by_topic(issue),
+        receipt=_receipt(issue, words),
+        subscription=_subscription(issue, keywords, words),
+        address=clean_line(issue.subscriber.email),
+        cadence=_cadence(issue.subscriber.cadence, words),
+        keywords=keywords,
+        unsubscribe_url=unsubscribe_url,
+        preferences_url=preferences_url or "",
+    )
+    return {**words.context, **context}
 
 
-def _byline(paper: Paper) -> str:
-    """``A, B, C and 4 more``, else the organisation, else ``9 authors``."""
-    names = [name for name in map(clean_line, paper.authors) if name]
-    if names:
-        shown = names[:_AUTHORS_SHOWN]
-        more = max(paper.author_count or 0, len(names)) - len(shown)
-        return ", ".join(shown) + (f" and {more} more" if more > 0 else "")
-    if paper.organization:
-        return clean_line(paper.organization)
-    return plural(paper.author_count, "author") if paper.author_count else ""
+#: papers under a heading, each with its number and its room
+Placed = list[tuple[str, list[tuple[RankedPaper, int, Tier]]]]
 
 
-def _abstract_runs(ranked: RankedPaper) -> Iterator[Run]:
-    written = ranked.paper.abstract
-    text = shorten(clean_line(written), _ABSTRACT_WIDTH)
-    # Spans count characters of the abstract as it was matched, and the ellipsis is none of them.
-    kept = len(text) - text.endswith("…") if written.startswith(text.removesuffix("…")) else 0
-    end = 0
-    bold = (match for match in ranked.matches if match.field is Field.ABSTRACT and match.evidence in _BOLD)
-    spans = (span for match in bold for span in match.spans)
-    for first, last in sorted(spans):
-        if end <= first < last <= kept:
-            if first > end:
-                yield Run(text[end:first])
-            yield Run(text[first:last], bold=True)
-            end = last
-    if text[end:]:
-        yield Run(text[end:])
+def place(issue: Issue, tiers: Sequence[Tier] | None, words: Words) -> Placed:
+    """The papers by topic, in the order of the profile's topics, then those without one, then those in brief."""
+    rooms = tiers or [tier(at) for at in range(len(issue.papers))]
+    numbers = count(1)
+    pairs = list(zip(issue.papers, rooms, strict=True))
+    cards = [(ranked, room) for ranked, room in pairs if room is not Tier.LINE]
+    lines = [(ranked, room) for ranked, room in pairs if room is Tier.LINE]
+    groups = list(_by_topics(issue, cards, words))
+    if lines:
+        groups.append((_also(issue, words), lines))
+    return [(heading, [(ranked, next(numbers), room) for ranked, room in group]) for heading, group in groups]
 
 
-def _reasons(ranked: RankedPaper) -> Iterator[Reason]:
-    """One reason per keyword and per kind of opinion, in the order of the matches; what speaks against comes last."""
-    groups: dict[tuple[bool, str], list[Match]] = {}
-    for match in ranked.matches:
-        opinion = match.evidence in _OPINIONS
-        groups.setdefault((opinion, match.evidence if opinion else match.keyword), []).append(match)
-    weighed = [(matches, sum(match.points for match in matches)) for matches in groups.values()]
-    wanted = [(matches, points) for matches, points in weighed if points > 0]
-    shares = _percentages([points for _, points in wanted]) if len(wanted) > 1 else [0]
-    for (matches, _), share in zip(wanted, shares, strict=False):
-        yield _reason(matches, f"{share}%" if share else "")
-    for matches, points in weighed:
-        if wanted and points < 0:
-            yield _reason(matches, "", against=True)
+def _by_topics(
+    issue: Issue, cards: Sequence[tuple[RankedPaper, Tier]], words: Words
+) -> Iterator[tuple[str, Sequence[tuple[RankedPaper, Tier]]]]:
+    if not any(ranked.topic for ranked, _ in cards):
+        if cards:
+            yield "", cards
+        return
+    topics = [keyword.topic for keyword in issue.subscriber.profile.wanted]
+    # the plan may be older than the profile
+    topics += [ranked.topic for ranked, _ in cards]
+    for topic in (*filter(None, dict.fromkeys(topics)), ""):
+        group = [pair for pair in cards if pair[0].topic == topic]
+        if group:
+            yield clean_line(topic) or words.gettext("More"), sorted(group, key=lambda pair: -pair[0].score)
 
 
-def _reason(matches: Sequence[Match], share: str, *, against: bool = False) -> Reason:
-    first = matches[0]
-    keyword = clean_line(first.keyword)
-    if first.evidence in _OPINIONS:
-        return Reason("", "", _OPINIONS[first.evidence], share, against)
-    written = next((match for match in matches if match.evidence is not Evidence.WORDS), None)
-    if written is None:
-        places = ", ".join(_WHERE[match.field] for match in matches)
-        return Reason(keyword, "", f"words of «{keyword}» {places}", share, against)
-    return Reason(keyword, clean_line(written.text) or keyword, ", ".join(map(_where, matches)), share, against)
+def _by_topic(issue: Issue) -> bool:
+    return any(ranked.topic for ranked in issue.papers)
 
 
-def _where(match: Match) -> str:
-    how = {Evidence.NEAR: "close together ", Evidence.WORDS: "some of its words "}.get(match.evidence, "")
-    times = f" ×{match.count}" if match.count > 1 and match.evidence is not Evidence.WORDS else ""
-    return how + _WHERE[match.field] + times
+def _also(issue: Issue, words: Words) -> str:
+    profile = issue.subscriber.profile
+    return words.gettext("Also matched") if profile.wanted or profile.liked else words.gettext("More papers")
 
 
-def _percentages(parts: Sequence[float]) -> list[int]:
-    """Whole per cent that add up to 100, by the largest remainders (Hamilton's method)."""
-    exact = [100 * part / sum(parts) for part in parts]
-    shares = [int(share) for share in exact]
-    remainders = sorted(range(len(parts)), key=lambda at: shares[at] - exact[at])
-    for at in remainders[: 100 - sum(shares)]:
-        shares[at] += 1
-    return shares
+def _preview(cards: Sequence[Card], words: Words) -> str:
+    """The subject has the first title; this has what that paper did, and the next title."""
+    if not cards:
+        return words.gettext("Nothing new matched today.")
+    titles = [shorten(card.plain_title, _HEADLINE_WIDTH) for card in cards[1:2]]
+    return " · ".join(filter(None, [shorten(cards[0].gist, _PREVIEW_WIDTH), *titles])) or cards[0].plain_title
 
 
-def _links(paper: Paper) -> Iterator[Link]:
-    """Where to read the paper, best first, then what belongs to it."""
-    own = paper.arxiv_id
-    if own:
-        yield Link("arXiv", f"https://arxiv.org/abs/{quote(own)}")
-        yield Link("PDF", f"https://arxiv.org/pdf/{quote(own)}")
-        if paper.upvotes is not None:  # votes are cast there, so the paper has a page there
-            yield Link("Hugging Face", f"https://huggingface.co/papers/{quote(own)}")
-    if paper.doi and not arxiv_id(paper.doi):
-        yield Link("DOI", f"https://doi.org/{quote(clean_line(paper.doi), safe='/:;().')}")
-    elif not own and (url := _web(paper.url)):
-        searches = urlsplit(url).hostname in ("arxiv.org", "www.arxiv.org") and urlsplit(url).path.startswith("/search")
-        yield Link("Find on arXiv" if searches else "Read", url)
-    for label, address in (("Code", paper.code_url), ("Project", paper.project_url)):
-        url = _web(address)
-        if url and not (own and arxiv_id(url) == own):  # some papers name themselves as their project page
-            yield Link(label, url)
+def _contents(groups: Iterable[Group]) -> Iterator[Section]:
+    numbers = count(1)
+    for group in groups:
+        entries = tuple(
+            Entry(next(numbers), shorten(card.plain_title, _CONTENTS_WIDTH))
+            for card in group.cards
+            if card.tier is not Tier.LINE
+        )
+        if entries:
+            yield Section(group.heading, entries)
 
 
-def _web(address: str | None) -> str | None:
-    """The address if a mail may link to it: http or https, with a host, in ASCII; else None."""
-    if not address:
-        return None
-    try:
-        parts = urlsplit(address.strip())
-        host = parts.hostname
-    except ValueError:
-        return None
-    if parts.scheme not in ("http", "https") or not host or not parts.netloc.isascii():
-        return None
-    # Everything that RFC 3986 does not allow is percent-encoded; what is encoded already stays.
-    return quote(clean_line(address), safe="%/:?#[]@!$&'()*+,;=~")
+def _intro(issue: Issue, words: Words) -> str:
+    profile, size = issue.subscriber.profile, len(issue.papers)
+    if not size:
+        return words.gettext("A quiet day.")
+    if not profile.wanted:
+        if profile.liked:
+            return words.gettext("Papers like those you asked for more of.")
+        return words.gettext("The day’s papers by upvotes.")
+    if size == 1:
+        return words.gettext("One paper for your keywords.")
+    # a catalog finds both forms by the first: it must differ
+    if _by_topic(issue):
+        return words.ngettext(
+            "%(num)s paper for your keywords, by topic.", "%(num)s papers for your keywords, by topic.", size
+        )
+    return words.ngettext(
+        "%(num)s paper for your keywords, best first.", "%(num)s papers for your keywords, best first.", size
+    )
+
+
+def _receipt(issue: Issue, words: Words) -> str:
+    """What was weighed, part by part: a part that is zero is not told, but for the papers that are here."""
+    receipt, daily = issue.receipt, issue.subscriber.cadence.kind is CadenceKind.DAILY
+    weighed = issue.subscriber.profile.wanted or issue.subscriber.profile.liked
+    parts = [
+        words.ngettext("%(num)s new paper in your sources", "%(num)s new papers in your sources", receipt.candidates)
+    ]
+    if weighed:
+        parts.append(words.ngettext("%(num)s matched", "%(num)s matched", receipt.matched))
+    if receipt.excluded:
+        parts.append(
+            words.ngettext(
+                "%(num)s kept out by your negative keywords",
+                "%(num)s kept out by your negative keywords",
+                receipt.excluded,
+            )
+        )
+    parts.append(words.ngettext("%(num)s here", "%(num)s here", receipt.shown))
+    if receipt.carried > 0:
+        parts.append(
+            words.ngettext("%(num)s carried to tomorrow", "%(num)s carried to tomorrow", receipt.carried)
+            if daily
+            else words.ngettext("%(num)s carried to next time", "%(num)s carried to next time", receipt.carried)
+        )
+    return words.gettext("%(parts)s.", parts=words.gettext(", ").join(parts))
+
+
+def _subscription(issue: Issue, keywords: str, words: Words) -> str:
+    told = {
+        "address": clean_line(issue.subscriber.email),
+        "newsletter": clean_line(issue.mailing_list.name),
+        "cadence": _cadence(issue.subscriber.cadence, words),
+    }
+    if keywords:
+        return words.gettext(
+            "%(address)s is subscribed to %(newsletter)s, %(cadence)s, with these keywords: %(keywords)s.",
+            **told,
+            keywords=keywords,
+        )
+    if issue.subscriber.profile.liked:
+        return words.gettext(
+            "%(address)s is subscribed to %(newsletter)s, %(cadence)s, for papers like those you asked for more of.",
+            **told,
+        )
+    return words.gettext(
+        "%(address)s is subscribed to %(newsletter)s, %(cadence)s, without keywords: "
+        "these are the day’s papers by upvotes.",
+        **told,
+    )
+
+
+def _cadence(cadence: Cadence, words: Words) -> str:
+    if cadence.kind is CadenceKind.WEEKLY:
+        return words.gettext("every %(weekday)s", weekday=words.weekday(cadence.weekday))
+    return words.gettext("every weekday") if cadence.kind is CadenceKind.WEEKDAYS else words.gettext("every day")
+
+
+def _keywords(profile: Profile, words: Words) -> str:
+    asked = (*profile.wanted, *profile.unwanted)
+    some = ", ".join(_unweighted(keyword) for keyword in asked[:_KEYWORDS_SHOWN])
+    more = len(asked) - _KEYWORDS_SHOWN
+    if more <= 0:
+        return some
+    return words.ngettext("%(names)s and %(num)s more", "%(names)s and %(num)s more", more, names=some)
+
+
+@lru_cache(maxsize=8192)
+def _unweighted(keyword: Keyword) -> str:
+    plain = Keyword(keyword.phrase, field=keyword.field, negative=keyword.negative, exact=keyword.exact)
+    return clean_line(format_keyword(plain))
 
 
 def plural(number: int, noun: str) -> str:
     """``1 paper``, ``1,204 papers``."""
     return f"{number:,} {noun}" + ("" if number == 1 else "s")
-
-
-def _preview(cards: tuple[Card, ...]) -> str:
-    """What an inbox shows after the subject: the titles the subject has no room for."""
-    if not cards:
-        return "Nothing new matched today."
-    titles = " · ".join(shorten(card.title, _HEADLINE_WIDTH) for card in cards[1:3])
-    return titles or shorten(cards[0].abstract, _PREVIEW_WIDTH)
-
-
-def _receipt(issue: Issue) -> str:
-    """``214 new papers, 19 matched, 10 here, 9 carried to next time; 2 kept out by your negative keywords``."""
-    receipt = issue.receipt
-    parts = [plural(receipt.candidates, "new paper")]
-    if issue.subscriber.profile.wanted or issue.subscriber.profile.liked:
-        parts.append(f"{receipt.matched:,} matched")
-    parts.append(f"{receipt.shown:,} here")
-    if receipt.carried > 0:
-        parts.append(f"{receipt.carried:,} carried to next time")
-    excluded = f"; {receipt.excluded:,} kept out by your negative keywords" if receipt.excluded else ""
-    return ", ".join(parts) + excluded
-
-
-def _cadence(cadence: Cadence) -> str:
-    if cadence.kind is CadenceKind.WEEKLY:
-        return f"every {_WEEKDAY_NAMES[cadence.weekday]}"
-    return "every weekday" if cadence.kind is CadenceKind.WEEKDAYS else "every day"
-
-
-def _keywords(profile: Profile) -> str:
-    """The profile in short: ``"mixture of experts", quantization and 3 more``; empty without keywords."""
-    shown = [clean_line(format_keyword(_unweighted(keyword))) for keyword in (*profile.wanted, *profile.unwanted)]
-    more = len(shown) - _KEYWORDS_SHOWN
-    return ", ".join(shown[:_KEYWORDS_SHOWN]) + (f" and {more} more" if more > 0 else "")
-
-
-def _unweighted(keyword: Keyword) -> Keyword:
-    return Keyword(keyword.phrase, field=keyword.field, negative=keyword.negative, exact=keyword.exact)

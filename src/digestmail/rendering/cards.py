@@ -1,0 +1,247 @@
+"""One paper as a template shows it: what is the same for all readers, and what is one reader's own. Pure."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from datetime import date
+from enum import StrEnum
+from functools import lru_cache
+from typing import Self
+from urllib.parse import quote, urlsplit
+
+from markupsafe import escape
+
+from digestmail.model import Evidence, Field, Paper, RankedPaper
+from digestmail.rendering.excerpts import Excerpt, Slot, two_sentences, whole
+from digestmail.rendering.language import Words
+from digestmail.rendering.reasons import Reason, listed, reasons
+from digestmail.text.clean import clean_line, shorten
+from digestmail.text.identity import arxiv_id
+from digestmail.text.sentences import gist
+
+_AUTHORS_SHOWN = 3
+_GIST_WIDTH = 220
+_FULL, _CARDS = 3, 10
+# arXiv makes HTML of what is submitted since December 2023
+_FIRST_HTML = "2312"
+# some words of a keyword, here and there, would be a page full of bold
+_MARKED = (Evidence.EXACT, Evidence.NEAR)
+
+
+class Tier(StrEnum):
+    """How much room a paper gets."""
+
+    FULL = "full"  # the whole abstract
+    LEAD = "lead"  # two sentences of it
+    LINE = "line"  # the title
+
+
+def tier(place: int) -> Tier:
+    """What a paper gets by its place in the plan, 0 the best: three abstracts, seven leads, then titles."""
+    if place < _FULL:
+        return Tier.FULL
+    return Tier.LEAD if place < _CARDS else Tier.LINE
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A labelled web address."""
+
+    #: `PDF`, `Code` …
+    label: str
+    #: http or https
+    url: str
+
+
+@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
+class SharedCard:
+    """One paper as a template shows it to everyone. Empty strings and tuples where nothing is known."""
+
+    #: how much room it gets: `full`, `lead` (two sentences of the abstract) or `line` (no abstract)
+    tier: Tier
+    #: where the title leads; empty when no address is known
+    url: str
+    #: `A, B, C and 4 more`, else the organisation, else `9 authors`
+    byline: str
+    #: the day of the first version, else of the announcement; a date or none
+    date: date | None
+    #: its main arXiv category: `cs.LG`
+    category: str
+    #: a number or none
+    upvotes: int | None
+    #: a number or none
+    comments: int | None
+    #: the five above in words, what is known of them: `A, B`, `25 Jun 2026`, `cs.LG`, `57 upvotes`, `3 comments`
+    facts: tuple[str, ...]
+    #: one sentence of the abstract, the one that says what was done; empty in a `line`
+    gist: str
+    #: whether `abstract` says anything
+    has_abstract: bool
+    #: where to read the paper, then its code and project, each with `label` and `url`
+    links: tuple[Link, ...]
+    _title: Excerpt
+    _abstract: Excerpt
+
+    @property
+    def plain_title(self) -> str:
+        """The title without marks."""
+        return str(self._title)
+
+
+@dataclass(frozen=True, kw_only=True)  # without slots: two bases with slots cannot make one card
+class Personal:
+    """What is one reader's own on a card."""
+
+    #: counts through the issue; in text it is right-aligned to two columns
+    number: Slot
+    #: in HTML with the words that matched in `<b>`
+    title: Slot
+    #: the abstract or what the tier shows of it, in HTML with the words that matched in `<b>`
+    abstract: Slot
+    #: the reasons, weightiest first: each prints itself (`{{ reason }}`), or part by part, as below
+    why: tuple[Reason, ...]
+    #: all of them, in a `line` the first: in HTML one line, in text a list that is wrapped and indented by four columns
+    reasons: Slot
+    #: whether there are any
+    has_reasons: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Card(Personal, SharedCard):
+    """One paper as a template shows it to one reader."""
+
+    @classmethod
+    def of(cls, shared: SharedCard, own: Personal) -> Self:
+        """The two halves together."""
+        return cls(**{field.name: getattr(half, field.name) for half in (shared, own) for field in fields(half)})
+
+
+@lru_cache(maxsize=4096)
+def shared_card(paper: Paper, tier: Tier, words: Words) -> SharedCard:
+    """What a card says to everyone who reads this language."""
+    own, related = tuple(_own_links(paper, words)), tuple(_related_links(paper, words))
+    title = whole(paper.title, fallback=words.gettext("Untitled"))
+    abstract = _abstract(paper.abstract, tier)
+    return SharedCard(
+        tier=tier,
+        url=own[0].url if own else "",
+        byline=_byline(paper, words),
+        date=paper.published or paper.listed,
+        category=clean_line(paper.categories[0]) if paper.categories else "",
+        upvotes=paper.upvotes,
+        comments=paper.comments,
+        facts=tuple(_facts(paper, words)),
+        gist="" if tier is Tier.LINE else _gist(paper.abstract),
+        has_abstract=bool(str(abstract)),
+        links=own + related,
+        _title=title,
+        _abstract=abstract,
+    )
+
+
+def personal(ranked: RankedPaper, number: int, shared: SharedCard, words: Words) -> Personal:
+    """What a card says to the one reader for whom the paper was ranked."""
+    why = tuple(reasons(ranked, words))
+    return Personal(
+        number=_number(number),
+        title=shared._title.marked(_spans(ranked, Field.TITLE)),  # noqa: SLF001 - two halves of one card
+        abstract=shared._abstract.marked(_spans(ranked, Field.ABSTRACT)),  # noqa: SLF001
+        why=why,
+        reasons=listed(why[:1] if shared.tier is Tier.LINE else why),
+        has_reasons=bool(why),
+    )
+
+
+@lru_cache(maxsize=128)
+def _number(number: int) -> Slot:
+    return Slot(f"{number:2}", escape(str(number)))
+
+
+def card(ranked: RankedPaper, number: int, tier: Tier, words: Words) -> Card:
+    """The whole card."""
+    shared = shared_card(ranked.paper, tier, words)
+    return Card.of(shared, personal(ranked, number, shared, words))
+
+
+def _spans(ranked: RankedPaper, field: Field) -> list[tuple[int, int]]:
+    return [
+        span for match in ranked.matches if match.field is field and match.evidence in _MARKED for span in match.spans
+    ]
+
+
+def _abstract(text: str, tier: Tier) -> Excerpt:
+    if tier is Tier.LINE:
+        return Excerpt(())
+    return whole(text) if tier is Tier.FULL else two_sentences(text)
+
+
+def _gist(abstract: str) -> str:
+    line = clean_line(abstract)
+    return shorten(line[slice(*gist(line))], _GIST_WIDTH)
+
+
+def _facts(paper: Paper, words: Words) -> Iterator[str]:
+    if byline := _byline(paper, words):
+        yield byline
+    if known := paper.published or paper.listed:
+        yield words.date(known, "short")
+    if paper.categories and (category := clean_line(paper.categories[0])):
+        yield category
+    if paper.upvotes is not None:
+        yield words.ngettext("%(num)s upvote", "%(num)s upvotes", paper.upvotes)
+    if paper.comments:
+        yield words.ngettext("%(num)s comment", "%(num)s comments", paper.comments)
+
+
+def _byline(paper: Paper, words: Words) -> str:
+    names = [name for name in map(clean_line, paper.authors) if name]
+    if names:
+        shown = ", ".join(names[:_AUTHORS_SHOWN])
+        more = max(paper.author_count or 0, len(names)) - len(names[:_AUTHORS_SHOWN])
+        if more <= 0:
+            return shown
+        return words.ngettext("%(names)s and %(num)s more", "%(names)s and %(num)s more", more, names=shown)
+    if paper.organization:
+        return clean_line(paper.organization)
+    return words.ngettext("%(num)s author", "%(num)s authors", paper.author_count) if paper.author_count else ""
+
+
+def _own_links(paper: Paper, words: Words) -> Iterator[Link]:
+    """Where to read the paper, best first."""
+    own = paper.arxiv_id
+    if own:
+        yield Link("arXiv", f"https://arxiv.org/abs/{quote(own)}")
+        yield Link("PDF", f"https://arxiv.org/pdf/{quote(own)}")
+        if own[:4].isdigit() and own >= _FIRST_HTML:
+            yield Link("HTML", f"https://arxiv.org/html/{quote(own)}")
+        if paper.upvotes is not None:  # votes are cast there, so the paper has a page there
+            yield Link("Hugging Face", f"https://huggingface.co/papers/{quote(own)}")
+    if paper.doi and not arxiv_id(paper.doi):
+        yield Link("DOI", f"https://doi.org/{quote(clean_line(paper.doi), safe='/:;().')}")
+    elif not own and (url := _web(paper.url)):
+        searches = urlsplit(url).hostname in ("arxiv.org", "www.arxiv.org") and urlsplit(url).path.startswith("/search")
+        yield Link(words.gettext("Find on arXiv") if searches else words.gettext("Read"), url)
+
+
+def _related_links(paper: Paper, words: Words) -> Iterator[Link]:
+    """What belongs to it; some papers name themselves, or their code twice."""
+    seen = {url for link in _own_links(paper, words) for url in (link.url, link.url + "/")}
+    for label, address in ((words.gettext("Code"), paper.code_url), (words.gettext("Project"), paper.project_url)):
+        url = _web(address)
+        if url and url not in seen and not (paper.arxiv_id and arxiv_id(url) == paper.arxiv_id):
+            seen.add(url)
+            yield Link(label, url)
+
+
+def _web(address: str | None) -> str | None:
+    """The address if a mail may link to it: http or https, with a host, in ASCII; else None."""
+    if not address:
+        return None
+    try:
+        parts = urlsplit(address.strip())
+        host = parts.hostname
+    except ValueError:
+        return None
+    if parts.scheme not in ("http", "https") or not host or not parts.netloc.isascii():
+        return None
+    # Everything that RFC 3986 does not allow is percent-encoded; what is encoded already stays.
+    return quote(clean_line(address), safe="%/:?#[]@!$&'()*+,;=~")

@@ -1,0 +1,93 @@
+"""Titles and abstracts as a card shows them: cut to sentences, with the matched words marked. Pure."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Self
+
+from markupsafe import Markup
+
+from digestmail.text.clean import clean_line, shorten
+from digestmail.text.sentences import lead
+from digestmail.text.tex import to_html
+
+Span = tuple[int, int]
+
+# The longest abstract of 74,728 on arXiv has 3,488 characters; longer ones are not abstracts.
+_LONGEST = 3600
+_SENTENCE_WIDTH = 220
+
+
+class Slot(str):
+    """What differs from reader to reader: plain in text, and with marks where HTML prints it.
+
+    Jinja prints ``str()`` of it in text, and escapes it to ``__html__()`` in HTML.
+    """
+
+    __slots__ = ("_html",)
+    _html: Markup
+
+    def __new__(cls, text: str, html: Markup) -> Self:
+        slot = super().__new__(cls, text)
+        slot._html = html
+        return slot
+
+    def __html__(self) -> Markup:
+        return self._html
+
+
+@dataclass(frozen=True, slots=True, eq=False)  # known by identity: a shared card has each of its excerpts once
+class Excerpt:
+    """Parts of one text in its order: what is shown of it, and where in the source each part stood."""
+
+    #: (where it begins in the source, the words); None for words that the source does not have
+    pieces: tuple[tuple[int | None, str], ...]
+
+    def __str__(self) -> str:
+        return "".join(words for _, words in self.pieces)
+
+    def marked(self, spans: Iterable[Span]) -> Slot:
+        """The excerpt with these ranges of the source in ``<b>``; ranges that do not fit into a part are left out."""
+        return _marked(self, tuple(sorted(spans)))
+
+
+# readers with the same keyword have the same words marked
+@lru_cache(maxsize=1 << 14)
+def _marked(excerpt: Excerpt, spans: tuple[Span, ...]) -> Slot:
+    html = "".join(part for start, words in excerpt.pieces for part in _parts(start, words, spans))
+    return Slot(str(excerpt), Markup(html))  # noqa: S704 - every piece of it is escaped
+
+
+def _parts(start: int | None, words: str, spans: tuple[Span, ...]) -> Iterator[str]:
+    end = 0
+    for first, last in spans if start is not None else ():
+        begin, stop = first - (start or 0), last - (start or 0)
+        if end <= begin < stop <= len(words):
+            yield f"{to_html(words[end:begin])}<b>{to_html(words[begin:stop])}</b>"
+            end = stop
+    yield to_html(words[end:])
+
+
+def whole(text: str, fallback: str = "") -> Excerpt:
+    """All of a text, as one line."""
+    line = clean_line(text)
+    shown = shorten(line, _LONGEST)
+    cut = len(shown) - shown.endswith("…") if shown != line else len(shown)
+    # Spans count characters of the text as it was matched: in a text that had to be cleaned they mean nothing.
+    pieces = ((0 if line == text else None, shown[:cut]), (None, shown[cut:]))
+    return Excerpt(tuple(piece for piece in pieces if piece[1])) if shown else Excerpt(((None, fallback),))
+
+
+def two_sentences(text: str) -> Excerpt:
+    """The two sentences of a text that tell most, long ones cut at a word."""
+    line = clean_line(text)
+    pieces: list[tuple[int | None, str]] = []
+    end = 0
+    for start, stop in lead(line):
+        if pieces:
+            pieces.append((None, " " if start - end <= 1 else " … "))
+        shown = shorten(line[start:stop], _SENTENCE_WIDTH)
+        kept = len(shown) if shown == line[start:stop] else len(shown) - 1
+        pieces += [(start if line == text else None, shown[:kept]), (None, shown[kept:])]
+        end = stop
+    return Excerpt(tuple(piece for piece in pieces if piece[1]))
