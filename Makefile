@@ -1,7 +1,8 @@
-# make run    set up, and send today's digest into outbox/
-# make test   set up, and run the tests
-# make check  all that CI asks of the code: format, lint, types, import rules, tests
-# make dist   build the wheel and try it in an environment and a folder of its own
+# make run      set up, and send today's digest into outbox/
+# make test     set up, and run the tests
+# make check    what CI asks of the code: format, lint, types, import rules, tests
+# make quality  let validators, mail experts and a browser read the issues (installs them from Debian and npm)
+# make dist     build the wheel and try it in an environment and a folder of its own
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -10,7 +11,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 PYTHON ?= $(firstword $(foreach name,python3 python3.11 python3.12 python3.13 python3.14,$(shell \
 	command -v $(name) >/dev/null 2>&1 && $(name) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $(name))))
 
-.PHONY: run test check dist clean
+.PHONY: run test check lint quality dist clean
 
 run: $(VENV)/.installed
 	@$(BIN)/digestmail run --config config.yaml
@@ -20,14 +21,18 @@ run: $(VENV)/.installed
 	@echo "Open one with a mail program, or see the next issue in a browser: $(BIN)/digestmail preview --open"
 
 test: $(VENV)/.installed-test
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n auto
 
-check: $(VENV)/.installed-dev
+check: lint test
+
+lint: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -q
+
+quality: $(VENV)/.installed
+	$(BIN)/python quality/gate.py
 
 dist: $(VENV)/.installed-dev
 	rm -rf dist
@@ -39,7 +44,7 @@ dist: $(VENV)/.installed-dev
 	digestmail init && digestmail subscribe me@example.org -k transformers && digestmail fetch && digestmail preview
 
 clean:
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) build dist quality/node_modules .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 
 $(VENV)/bin/python:
 	@test -n "$(PYTHON)" || { echo "digestmail needs Python 3.11 or newer"; exit 1; }
