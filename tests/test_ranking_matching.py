@@ -14,7 +14,7 @@ from builders import paper
 from digestmail.model import Field, Keyword, Paper, Profile
 from digestmail.ranking import Index, matching
 from digestmail.ranking.matching import Findings
-from digestmail.ranking.phrases import PhraseIndex, close_windows, forms, reach
+from digestmail.ranking.phrases import PhraseIndex, Text, close_windows, forms, reach
 from digestmail.ranking.queries import Query, back_off_word, query_of
 from digestmail.ranking.reading import Entries, Reading
 from digestmail.text.analysis import Token, Vocabulary, tokens
@@ -73,7 +73,7 @@ def counted(papers: list[Paper], queries: list[Query], count: Callable[[Query, l
 
 def exact(query: Query, words: list[Token]) -> int:
     index = PhraseIndex((spelling, 0) for spelling in query.spellings)
-    return len({(first, last) for _, first, last in index.scan(words)})
+    return len({(first, last) for _, first, last in index.scan(Text(words))})
 
 
 def near(query: Query, words: list[Token]) -> int:

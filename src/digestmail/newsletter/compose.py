@@ -65,12 +65,12 @@ def _compose_all(
     papers = newsletter.store.corpus.window(since, now)
     index = index_of(newsletter, papers)
     index.learn({subscriber.profile for subscriber in subscribers})
+    old = {days: stale(papers, days, now) for days in {window_days(newsletter, one) for one in subscribers}}
     for start in range(0, len(due), _BATCH):
         batch = due[start : start + _BATCH]
         promised = newsletter.store.deliveries.promised([subscriber for subscriber, _ in batch], since)
         barred = [
-            promised.get(subscriber.uid, frozenset()) | stale(newsletter, subscriber, papers, now)
-            for subscriber, _ in batch
+            old[window_days(newsletter, subscriber)].union(promised.get(subscriber.uid, ())) for subscriber, _ in batch
         ]
         yield list(compose(newsletter, batch, index, barred, now))
 
@@ -87,9 +87,9 @@ def window_days(newsletter: Newsletter, subscriber: Subscriber) -> int:
     return max(days, _WEEK_AND_A_DAY) if subscriber.cadence.kind is CadenceKind.WEEKLY else days
 
 
-def stale(newsletter: Newsletter, subscriber: Subscriber, papers: Sequence[Paper], now: datetime) -> set[str]:
-    """The keys of papers that were seen too long ago to be candidates for this subscriber."""
-    begins = now - timedelta(days=window_days(newsletter, subscriber))
+def stale(papers: Sequence[Paper], days: int, now: datetime) -> set[str]:
+    """The keys of papers that were seen more than ``days`` days ago: too old to be candidates."""
+    begins = now - timedelta(days=days)
     return {paper.key for paper in papers if (paper.first_seen or now) < begins}
 
 

@@ -149,7 +149,7 @@ def _walk(
         if not subscriber.cadence.includes(now.date()):
             continue
         unseen = {paper.key for paper in papers[bisect_right(times, now) :]}
-        barred = promised | unseen | stale(newsletter, subscriber, papers, now)
+        barred = promised | unseen | stale(papers, window_days(newsletter, subscriber), now)
         [issue] = compose(newsletter, [(subscriber, now.date())], index, [barred], now)
         promised.update(ranked.paper.key for ranked in issue.papers)
         issues.append(issue)

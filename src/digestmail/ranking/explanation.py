@@ -1,13 +1,13 @@
 """Which words of a paper speak for it, as the paper writes them. Pure."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
 from digestmail.model import Evidence, Field, Match, Paper
-from digestmail.ranking.phrases import PhraseIndex, category_names, close_windows, forms, reach
-from digestmail.ranking.queries import Query, back_off_word
-from digestmail.text.analysis import Token, tokens
+from digestmail.ranking.phrases import PhraseIndex, Text, category_names, close_windows, forms, reach
+from digestmail.ranking.queries import Query
+from digestmail.text.analysis import tokens
 
 Span = tuple[int, int]
 
@@ -50,7 +50,7 @@ def found_in(paper: Paper, query: Query) -> Iterator[Found]:
     """Where the query is found, the strongest kind of evidence in each field."""
     if query.field is Field.AUTHOR:
         index = _index(query)
-        names = [name for name in paper.authors if next(index.scan(tokens(name)), None)]
+        names = [name for name in paper.authors if next(index.scan(_read(name)), None)]
         if names:
             yield Found(Field.AUTHOR, Evidence.AUTHOR, ", ".join(names), len(names))
     elif query.field is Field.CATEGORY:
@@ -66,11 +66,12 @@ def found_in(paper: Paper, query: Query) -> Iterator[Found]:
 
 
 def _in_text(query: Query, field: Field, text: str) -> Found | None:
-    words = _tokens(text)
-    exact = tuple(dict.fromkeys((words[first].start, words[last].end) for _, first, last in _index(query).scan(words)))
+    read = _read(text)
+    words = read.words
+    exact = tuple(dict.fromkeys((words[first].start, words[last].end) for _, first, last in _index(query).scan(read)))
     if exact:
         return Found(field, Evidence.EXACT, text[slice(*exact[0])], len(exact), exact)
-    if query.near and (windows := _windows(query, words)):
+    if query.near and (windows := _windows(query, read)):
         inside = tuple(
             (token.start, token.end)
             for first, last in windows
@@ -79,10 +80,10 @@ def _in_text(query: Query, field: Field, text: str) -> Found | None:
         )
         first, last = windows[0]
         return Found(field, Evidence.NEAR, text[words[first].start : words[last].end], len(windows), inside)
-    stems = set(query.stems)
-    spans = tuple((token.start, token.end) for token in words if back_off_word(token) in stems)
-    if not spans:
+    places = sorted(place for stem in query.stems for place in read.stems.get(stem, ()))
+    if not places:
         return None
+    spans = tuple((words[place].start, words[place].end) for place in places)
     written = dict.fromkeys(text[start:end] for start, end in spans)
     folded = {word.casefold(): word for word in reversed(written)}
     return Found(
@@ -90,17 +91,16 @@ def _in_text(query: Query, field: Field, text: str) -> Found | None:
     )
 
 
-def _windows(query: Query, words: Sequence[Token]) -> list[Span]:
-    asked = sorted(set(query.words))
-    places = [[place for place, token in enumerate(words) if word in forms(token)] for word in asked]
+def _windows(query: Query, text: Text) -> list[Span]:
+    places = [text.places.get(word, []) for word in sorted(set(query.words))]
     return close_windows(places, reach(query)) if all(places) else []
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1 << 16)
 def _index(query: Query) -> PhraseIndex:
     return PhraseIndex((spelling, 0) for spelling in query.spellings)
 
 
-@lru_cache(maxsize=1024)
-def _tokens(text: str) -> list[Token]:
-    return tokens(text)
+@lru_cache(maxsize=4096)
+def _read(text: str) -> Text:
+    return Text(tokens(text))

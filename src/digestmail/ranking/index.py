@@ -24,7 +24,7 @@ GATES = {Gate.STRICT: 1.75, Gate.NORMAL: 1.0, Gate.WIDE: 0.75}
 #: upvotes raise a score by at most a fifth: they reorder and never admit (nDCG@10 +.006 to +.011 on a day's papers)
 _UPVOTE_SHARE = 0.2
 _MANY_UPVOTES = 5.0  # log2: about thirty
-_KEPT = 1 << 16
+_KEPT, _KEPT_TASTES = 1 << 18, 256
 # columns of the table of keywords
 _NUMBER, _WEIGHT, _KIND, _ONCE, _GATED, _OCCURS = range(6)
 _TEXT, _AUTHOR, _CATEGORY = range(3)
@@ -58,7 +58,8 @@ class Index:
         #: for each query the units of one mention, the same for the gate, and whether it occurs
         self._mentions: Floats = np.zeros((0, 3))
         self._join = Join(self._rows, self._exact, self._priors, self._popularity)
-        self._found: dict[tuple[int, int], tuple[Found, ...]] = {}
+        self._found: dict[tuple[int, int], tuple[tuple[Found, int], ...]] = {}
+        self._alike: dict[tuple[str, ...], Floats] = {}
 
     @cached_property
     def _words(self) -> Words:
@@ -156,10 +157,15 @@ class Index:
     def ranked(self, profile: Profile, chosen: Chosen) -> tuple[RankedPaper, ...]:
         """What was chosen, with the reasons: points add up to the relevance, spans point into title and abstract."""
         found = []
-        for column, score in zip(chosen.columns, chosen.scores, strict=True):
-            matches = self._matches(profile, column)
-            topic = _topic(profile, [match for match, _ in matches], [keyword for _, keyword in matches])
-            found.append(RankedPaper(self._papers[column], score, tuple(match for match, _ in matches), topic))
+        self.learn([profile])
+        asked = self._numbered(profile.wanted)
+        numbers = np.array([number for _, number in asked], np.int64)
+        held = self._rows[numbers[:, np.newaxis], list(chosen.columns)].T.tolist()
+        for column, score, units in zip(chosen.columns, chosen.scores, held, strict=True):
+            wanted = [pair for pair, any_units in zip(asked, units, strict=True) if any_units]
+            matches = self._matches(profile, wanted, column)
+            topic = _topic(profile, matches) if profile.has_topics else ""
+            found.append(RankedPaper(self._papers[column], score, tuple([match for match, _ in matches]), topic))
         return tuple(found)
 
     def explain(self, profile: Profile, key: str) -> Explanation:
@@ -171,9 +177,10 @@ class Index:
         asked, totals = self._standing(profile)
         [score] = self._join.scores(asked, np.zeros(1, np.int64), np.array([column]), totals[[column]])
         bars = self._join.bars(asked)[0]
-        negatives = (match for keyword in profile.unwanted for match in self._keyword_matches(keyword, column))
+        wanted, unwanted = self._numbered(profile.wanted), self._numbered(profile.unwanted)
+        negatives = (match for keyword, number in unwanted for match in self._keyword_matches(keyword, number, column))
         return Explanation(
-            tuple(match for match, _ in self._matches(profile, column)),
+            tuple(match for match, _ in self._matches(profile, wanted, column)),
             tuple(match for match in negatives if _is_hit(match)),
             float(score),
             float(bars[column]) / UNIT if _is_positive(profile) else 0.0,
@@ -216,34 +223,47 @@ class Index:
         return (likes.like_units(liked) + likes.like_units(disliked, -1)) * WEIGHT
 
     def _likeness(self, papers: Sequence[Paper]) -> Floats:
-        return likes.alike(likes.taste(papers, self._words), self._words, len(self._papers))
+        keys = tuple(paper.key for paper in papers)
+        if keys not in self._alike:
+            if len(self._alike) == _KEPT_TASTES:
+                self._alike.clear()
+            self._alike[keys] = likes.alike(likes.taste(papers, self._words), self._words, len(self._papers))
+        return self._alike[keys]
 
-    def _matches(self, profile: Profile, column: int) -> list[tuple[Match, Keyword | None]]:
-        """Best first."""
+    def _matches(
+        self, profile: Profile, wanted: Iterable[tuple[Keyword, int]], column: int
+    ) -> list[tuple[Match, Keyword | None]]:
+        """What speaks for a paper, best first. ``wanted`` are keywords with the numbers of their queries."""
         found: list[tuple[Match, Keyword | None]] = [
-            (match, keyword) for keyword in profile.wanted for match in self._keyword_matches(keyword, column)
+            (match, keyword) for keyword, number in wanted for match in self._keyword_matches(keyword, number, column)
         ]
-        if _is_positive(profile):
+        if profile.has_opinions and _is_positive(profile):
             found += [(match, None) for match in self._like_matches(profile, column)]
         return sorted(found, key=lambda pair: -pair[0].points)
 
-    def _keyword_matches(self, keyword: Keyword, column: int) -> Iterator[Match]:
-        self.learn([Profile((keyword,))])
-        number = self._known[query_of(keyword)]
-        first, scores = self._lots[bisect_right(self._lots, number, key=lambda lot: lot[0]) - 1]
-        title, abstract = scores.at(number - first, column)
-        for found in self._found_in(keyword, number, column) if title or abstract else ():
-            if units := abstract if found.field is Field.ABSTRACT else title:
-                yield _match(keyword.phrase, found, units * _weight(keyword) / UNIT)
+    def _numbered(self, keywords: Iterable[Keyword]) -> list[tuple[Keyword, int]]:
+        """Keywords that were learned, with the numbers of their queries."""
+        return [(keyword, int(self._table[self._terms[keyword], _NUMBER])) for keyword in keywords]
 
-    def _found_in(self, keyword: Keyword, number: int, column: int) -> tuple[Found, ...]:
+    def _keyword_matches(self, keyword: Keyword, number: int, column: int) -> Iterator[Match]:
+        weight = _weight(keyword) / UNIT
+        for found, units in self._found_in(keyword, number, column):
+            yield _match(keyword.phrase, found, units * weight)
+
+    def _found_in(self, keyword: Keyword, number: int, column: int) -> tuple[tuple[Found, int], ...]:
+        """Where a query is found in a paper, and its units there."""
         # readers share keywords, and all of them get the best papers of a keyword
-        found = self._found.get((number, column))
-        if found is None:
+        known = self._found.get((number, column))
+        if known is None:
+            first, scores = self._lots[bisect_right(self._lots, number, key=lambda lot: lot[0]) - 1]
+            title, abstract = scores.at(number - first, column)
+            found = found_in(self._papers[column], query_of(keyword))
+            weighed = ((one, abstract if one.field is Field.ABSTRACT else title) for one in found)
+            known = tuple((one, units) for one, units in weighed if units)
             if len(self._found) == _KEPT:
                 self._found.clear()
-            found = self._found[number, column] = tuple(found_in(self._papers[column], query_of(keyword)))
-        return found
+            self._found[number, column] = known
+        return known
 
     def _like_matches(self, profile: Profile, column: int) -> Iterator[Match]:
         for papers, sign, evidence in ((profile.liked, 1, Evidence.LIKE), (profile.disliked, -1, Evidence.DISLIKE)):
@@ -304,9 +324,9 @@ def _match(phrase: str, found: Found, points: float) -> Match:
     return Match(phrase, found.field, found.text, found.count, points, found.spans, found.evidence)
 
 
-def _topic(profile: Profile, matches: Sequence[Match], keywords: Sequence[Keyword | None]) -> str:
+def _topic(profile: Profile, matches: Sequence[tuple[Match, Keyword | None]]) -> str:
     points = {keyword.topic: 0.0 for keyword in profile.wanted if keyword.topic}
-    for match, keyword in zip(matches, keywords, strict=True):
+    for match, keyword in matches:
         if keyword and keyword.topic:
             points[keyword.topic] += match.points
     best = max(points, key=lambda topic: points[topic], default="")

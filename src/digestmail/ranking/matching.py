@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from digestmail.model import Field
-from digestmail.ranking.phrases import PhraseIndex, category_names, close_windows, reach
+from digestmail.ranking.phrases import PhraseIndex, Text, category_names, close_windows, reach
 from digestmail.ranking.queries import Phrase, Query
 from digestmail.ranking.reading import Entries, Numbers, Places, Reading
 from digestmail.text.analysis import Token, tokens
@@ -77,7 +77,11 @@ class Findings:
             (number, 2 * place)
             for place, paper in enumerate(self.reading.papers)
             for number in (
-                *{number for name in (paper.authors if names else ()) for number, _, _ in names.scan(tokens(name))},
+                *{
+                    number
+                    for name in (paper.authors if names else ())
+                    for number, _, _ in names.scan(Text(tokens(name)))
+                },
                 *{number for name in category_names(paper) for number in categories.get(name, ())},
             )
         ]

@@ -5,7 +5,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 
 from digestmail.model import Field, Keyword, Paper
-from digestmail.ranking.phrases import PhraseIndex, category_names
+from digestmail.ranking.phrases import PhraseIndex, Text, category_names
 from digestmail.ranking.queries import query_of
 from digestmail.text.analysis import tokens
 
@@ -83,5 +83,5 @@ def _texts(paper: Paper, fields: set[Field]) -> Iterator[tuple[Field, str]]:
 
 def _scan(index: PhraseIndex, text: str) -> Iterator[tuple[int, str]]:
     words = tokens(text)
-    for number, first, last in sorted(set(index.scan(words))):  # neighbours that may be one word come twice
+    for number, first, last in sorted(set(index.scan(Text(words)))):  # neighbours that may be one word come twice
         yield number, text[words[first].start : words[last].end]

@@ -4,15 +4,51 @@
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
 from digestmail.model import Paper
-from digestmail.ranking.queries import Phrase, Query
+from digestmail.ranking.queries import Phrase, Query, back_off_word
 from digestmail.text.analysis import Token, joined
 
 #: the phrase's words count as close together within so many tokens; 5 to 20 measure the same
 WINDOW = 8
+
+
+class Text:
+    """The words of one text, and where to find them by what they answer to."""
+
+    def __init__(self, words: Sequence[Token]) -> None:
+        self.words = words
+        #: what each word answers to
+        self.answers = [forms(word) for word in words]
+        #: what a word answers to → where it stands
+        self.places: dict[str, list[int]] = {}
+        for place, answered in enumerate(self.answers):
+            for form in answered:
+                self.places.setdefault(form, []).append(place)
+
+    @cached_property
+    def stems(self) -> dict[str, list[int]]:
+        """Back-off word → where it stands."""
+        stems: dict[str, list[int]] = {}
+        for place, word in enumerate(self.words):
+            stems.setdefault(back_off_word(word), []).append(place)
+        return stems
+
+    @cached_property
+    def together(self) -> dict[str, list[int]]:
+        """What two neighbours answer to when they are written as one word → where the first stands."""
+        together: dict[str, list[int]] = {}
+        for place, (first, second) in enumerate(pairwise(self.words)):
+            names = {first.word + second.word, first.word + second.term}
+            one = joined(first, second) if first.hyphenated else None
+            if one:
+                names.update((one.term, f"^{one.acronym}"))
+            for name in names:
+                together.setdefault(name, []).append(place)
+        return together
 
 
 class PhraseIndex:
@@ -32,18 +68,15 @@ class PhraseIndex:
     def __bool__(self) -> bool:
         return bool(self._root)
 
-    def scan(self, words: Sequence[Token]) -> Iterator[tuple[int, int, int]]:
+    def scan(self, text: Text) -> Iterator[tuple[int, int, int]]:
         """Every occurrence: (what it stands for, first token, last token), overlaps included.
 
         Neighbours that may be written as one word are tried as one word too, so one occurrence can come twice.
         """
-        answers = [forms(word) for word in words]
-        both = self._joins(words) if self._root else {}
-        root = self._root
-        for first, answered in enumerate(answers):
-            # most words begin no phrase: do not walk for them
-            if first in both or any(form in root for form in answered):
-                yield from self._walk(root, answers, both, first, first)
+        both = self._joins(text)
+        starts = {place for form in self._root for place in text.places.get(form, ())}
+        for first in sorted(starts.union(both)):
+            yield from self._walk(self._root, text.answers, both, first, first)
 
     def _walk(
         self,
@@ -73,15 +106,14 @@ class PhraseIndex:
         if last + 1 < len(answers):
             yield from self._walk(node, answers, both, first, last + 1)
 
-    def _joins(self, words: Sequence[Token]) -> dict[int, tuple[str, ...]]:
+    def _joins(self, text: Text) -> dict[int, tuple[str, ...]]:
         """What neighbours answer to as one word, where any phrase holds that word."""
         found: dict[int, tuple[str, ...]] = {}
-        for place, (first, second) in enumerate(pairwise(words)):
-            if first.hyphenated or first.word + second.word in self._words or first.word + second.term in self._words:
-                one = joined(first, second)
-                if one:
-                    # a quoted phrase wants its words as they are: no plain form
-                    found[place] = (one.term, f"^{one.acronym}") if one.acronym else (one.term,)
+        for place in {place for word in self._words for place in text.together.get(word, ())}:
+            one = joined(text.words[place], text.words[place + 1])
+            if one:
+                # a quoted phrase wants its words as they are: no plain form
+                found[place] = (one.term, f"^{one.acronym}") if one.acronym else (one.term,)
         return found
 
 

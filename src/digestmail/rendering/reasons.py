@@ -101,9 +101,7 @@ def _reason(matches: tuple[_Found, ...], share: str, words: Words, *, against: b
     return _finished(keyword, found, where, share, said, against=against)
 
 
-def _finished(
-    keyword: str, found: str, where: str, share: str, said: _Said, *, against: bool = False
-) -> Reason:
+def _finished(keyword: str, found: str, where: str, share: str, said: _Said, *, against: bool = False) -> Reason:
     text, html, narrow = said
     if share:
         text = f"{text} ({share})"

@@ -106,10 +106,10 @@ class Vocabulary:
 
     def read(self, text: str) -> list[int]:
         """The numbers of the words of ``text``, in order."""
-        if _MAY_HOLD_MARKUP.search(text):
-            text = _MARKUP.sub("", text)
         if _NOT_PLAIN.search(text):
             return [self._numbers[token._replace(start=0, end=0)] for token in tokens(text)]
+        if _MAY_HOLD_MARKUP.search(text):
+            text = _MARKUP.sub("", text)
         return list(map(self._numbers.__getitem__, _PLAIN_WORD.findall(text)))
 
 
