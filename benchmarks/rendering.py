@@ -28,6 +28,7 @@ from mjml import mjml2html
 from premailer import Premailer
 
 from benchmarks.datasets import corpus, judged
+from digestmail.cli import rest_collector
 from digestmail.mail.links import unsubscribe_mailto
 from digestmail.mail.message import build_message, message_id
 from digestmail.model import (
@@ -152,6 +153,7 @@ def main() -> None:
     parser.add_argument("--template", default="issue")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
+    rest_collector()  # as the command line does
     every = issues(corpus(options.papers), options.size, options.readers * (options.rounds + 1))
     rounds = [every[start : start + options.readers] for start in range(0, len(every), options.readers)]
     few = [batch[: max(2, options.readers // _NAIVE_SHARE)] for batch in rounds]

@@ -107,6 +107,7 @@ class Scores:
         fields = {query.field: None for query in self._queries if query.stems}
         self._words = Words(findings.reading, self._lengths, fields or [Field.ANY])
         self._slots = self._word_slots()
+        self._several = np.array([len(query.stems) > 1 for query in self._queries], np.bool_)
         self._held = np.flatnonzero(np.bincount(self._slots.ravel(), minlength=1))
         self._telling = self._words.telling[self._slots].sum(axis=1)
         self._exact_starts = np.searchsorted(findings.exact.thing, np.arange(len(self._queries) + 1))
@@ -133,18 +134,26 @@ class Scores:
             rows[start:end] = total
         return rows
 
-    def _word_block(self, start: int, end: int, words: Rows, telling: Rows) -> Places:
+    def _word_block(self, start: int, end: int, words: Rows, telling: Rows) -> Whole:
         """What the words of some queries bring: queries × papers."""
-        total, share = np.zeros((2, end - start, self._size), np.int32)
-        for slot in np.searchsorted(self._held, self._slots[start:end]).T:
+        slots = np.searchsorted(self._held, self._slots[start:end])
+        total = np.zeros((end - start, self._size), np.int32)
+        for slot in slots.T:
             total += words[slot]
+        # a phrase of a single word has all of its words or none
+        several = np.flatnonzero(self._several[start:end])
+        share = np.zeros((len(several), self._size), np.int32)
+        for slot in slots[several].T:
             share += telling[slot]
+        whole = self._telling[start + several]
         exact = self._findings.exact
         written = slice(*self._exact_starts[[start, end]])
         thing, place = exact.thing[written] - start, exact.place[written]
-        within = place < self._size
-        share[thing[within], place[within]] = self._telling[start + thing[within]]
-        return _shared(total, share, self._telling[start:end, np.newaxis])
+        counts = self._several[start + thing] & (place < self._size)
+        row = np.searchsorted(several, thing[counts])
+        share[row, place[counts]] = whole[row]
+        total[several] = _shared(total[several], share, whole[:, np.newaxis])
+        return total
 
     def at(self, number: int, place: int) -> tuple[int, int]:
         """(title, abstract): the units of one query on one paper."""
