@@ -167,15 +167,19 @@ class Joining:
                 make_card=make_card,
             )
 
-        if not self.faults:
-            own = context(_own)
-            try:
-                subject = clean_line(self._template.subject.fill(own))
-                return Encoded(subject, b"".join(self._html.pieces(own)), b"".join(self._text.pieces(own)))
-            except MISTAKES:
-                pass  # the plain way tells where in the template the mistake is
+        encoded = None if self.faults else self._joined(context(_own))
+        if encoded:
+            return encoded
         rendered = self._template.render(context(card))
         return Encoded(rendered.subject, html=quoted(rendered.html), text=quoted(rendered.text))
+
+    def _joined(self, own: dict[str, object]) -> Encoded | None:
+        """None when there is a mistake in the template: filling it the plain way tells where."""
+        try:
+            subject = clean_line(self._template.subject.fill(own))
+            return Encoded(subject, b"".join(self._html.pieces(own)), b"".join(self._text.pieces(own)))
+        except MISTAKES:
+            return None
 
     def cards(self, issue: Issue, *, unsubscribe_url: str, tiers: Sequence[Tier] | None = None) -> list[bytes]:
         """The HTML of each card, encoded, in the order of their numbers; none when cards cannot be shared."""
