@@ -154,3 +154,8 @@ def configure_logging(verbose: bool) -> None:
     )
     for noisy in ("httpx", "httpcore", "alembic", "apscheduler"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+def plural(number: int, noun: str) -> str:
+    """``1 paper``, ``1,204 papers``."""
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")

@@ -18,6 +18,7 @@ from digestmail.cli.common import (
     address_of,
     newsletter_of,
     out,
+    plural,
     print_json,
     print_table,
     profile_of,
@@ -33,7 +34,6 @@ from digestmail.newsletter.deliver import Message
 from digestmail.newsletter.explain import Explained, Verdict
 from digestmail.newsletter.run import RunReport
 from digestmail.rendering.budget import LIMIT, Size
-from digestmail.rendering.issue import plural
 
 _SHOWN = 10
 

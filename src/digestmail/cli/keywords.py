@@ -14,6 +14,7 @@ from digestmail.cli.common import (
     address_of,
     newsletter_of,
     out,
+    plural,
     print_json,
     print_table,
     profile_of,
@@ -25,7 +26,6 @@ from digestmail.newsletter.past import Past
 from digestmail.ranking.diagnosis import KeywordReport, Verdict
 from digestmail.ranking.profile import format_keyword
 from digestmail.ranking.spelling import Said
-from digestmail.rendering.issue import plural
 
 app = typer.Typer(help="Find out which keywords serve you.", no_args_is_help=True)
 

@@ -11,6 +11,7 @@ from digestmail.cli.common import (
     DateOption,
     JsonOption,
     newsletter_of,
+    plural,
     print_json,
     print_table,
     profile_of,
@@ -19,7 +20,6 @@ from digestmail.cli.common import (
 from digestmail.model import Paper
 from digestmail.newsletter.collect import Collected, collect
 from digestmail.ranking import Index
-from digestmail.rendering.issue import plural
 
 _SHOWN_SKIPS = 5
 

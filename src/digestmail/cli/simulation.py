@@ -14,6 +14,7 @@ from digestmail.cli.common import (
     address_of,
     newsletter_of,
     out,
+    plural,
     print_json,
     print_table,
     profile_of,
@@ -24,7 +25,6 @@ from digestmail.model import Issue, Profile, RankedPaper
 from digestmail.newsletter.simulate import Change, Simulation, changed, compare
 from digestmail.newsletter.simulate import simulate as simulate_days
 from digestmail.ranking.profile import format_keywords
-from digestmail.rendering.issue import plural
 from digestmail.text.clean import shorten
 
 # beside them stand a day and numbers

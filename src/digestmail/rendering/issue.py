@@ -321,8 +321,3 @@ def _keywords(profile: Profile, words: Words) -> str:
 def _unweighted(keyword: Keyword) -> str:
     plain = Keyword(keyword.phrase, field=keyword.field, negative=keyword.negative, exact=keyword.exact)
     return clean_line(format_keyword(plain))
-
-
-def plural(number: int, noun: str) -> str:
-    """``1 paper``, ``1,204 papers``."""
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")
