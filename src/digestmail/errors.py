@@ -14,11 +14,13 @@
     │   ├── SourceUnavailable  it did not answer; later may help
     │   └── SourceFormatError  it answered something else than it should
     ├── StoreError             the database cannot be used
+    ├── ClaimLost              another process has taken this delivery over
     ├── MessageError           a message cannot be built for one reader
     └── TransportError         a message could not be handed over
         ├── TransportUnavailable  nothing can go out now; later may help
         ├── DeliveryDeferred   this message was refused for now
-        └── DeliveryRejected   this message was refused for good
+        ├── DeliveryRejected   this message was refused for good
+        └── DeliveryAmbiguous  this message was handed over or was not: nobody knows
 
 Adapters translate: no exception of a library leaves the adapter that uses it, the original stays as ``__cause__``.
 Loops catch one narrow family (``SourceError`` per source, ``DeliveryDeferred`` and ``DeliveryRejected`` per delivery),
@@ -26,6 +28,7 @@ never the base. Each shell maps them once.
 """
 
 from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
 
 
@@ -94,8 +97,20 @@ class StoreError(DigestmailError):
     """The database cannot be opened, read or written."""
 
 
+class ClaimLost(DigestmailError):  # noqa: N818 - it says what happened, and nothing is broken
+    """Another process has taken this delivery over: what is not handed over yet must not be."""
+
+
 class TransportError(DigestmailError):
-    """A message could not be handed over."""
+    """A message could not be handed over.
+
+    ``code`` is the status code of the answer, enhanced (RFC 3463) where there is one, else the reply code (RFC 5321
+    §4.2), and empty when there was no answer.
+    """
+
+    def __init__(self, why: str, *, code: str = "") -> None:
+        super().__init__(why)
+        self.code = code
 
 
 class TransportUnavailable(TransportError):  # noqa: N818 - as above
@@ -103,8 +118,22 @@ class TransportUnavailable(TransportError):  # noqa: N818 - as above
 
 
 class DeliveryDeferred(TransportError):  # noqa: N818 - RFC 3463 calls it so
-    """This message was refused for now (SMTP 4yz)."""
+    """This message was refused for now (SMTP 4yz), or the connection was lost before it could be accepted."""
+
+    def __init__(self, why: str, *, code: str = "", retry_after: timedelta | None = None) -> None:
+        """``retry_after`` is what the server asked for ("try again in 5 minutes")."""
+        super().__init__(why, code=code)
+        self.retry_after = retry_after
 
 
 class DeliveryRejected(TransportError):  # noqa: N818 - as above
     """This message was refused for good (SMTP 5yz)."""
+
+    def __init__(self, why: str, *, code: str = "", about_address: bool = False) -> None:
+        """``about_address`` says that the address is at fault (5.1.x): it counts against it."""
+        super().__init__(why, code=code)
+        self.about_address = about_address
+
+
+class DeliveryAmbiguous(TransportError):  # noqa: N818 - as above
+    """The connection was lost after the final dot and before its reply (RFC 1047): accepted or not, nobody knows."""

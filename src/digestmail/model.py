@@ -302,6 +302,8 @@ class Issue:
     receipt: Receipt
     #: becomes the Date header, on every attempt the same
     composed_at: datetime
+    #: how often the operator has asked for this issue anew; each has a Message-ID of its own
+    generation: int = 0
 
     @property
     def language(self) -> str:
@@ -349,6 +351,8 @@ class DeliveryStatus(StrEnum):
     SENT = "sent"
     DEFERRED = "deferred"
     FAILED = "failed"
+    #: waits for a person: nobody knows whether it was accepted, or it kills the processes that send it
+    HELD = "held"
     CANCELLED = "cancelled"
     #: nothing to send for this slot; a later run of the same day may still fill it
     EMPTY = "empty"

@@ -17,10 +17,11 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    false,
 )
 
 #: the newest migration, which this version of digestmail needs
-SCHEMA_VERSION = "0003"
+SCHEMA_VERSION = "0004"
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -119,15 +120,82 @@ delivery = Table(
     Column("status", Text, nullable=False),
     # paper ids in order, scores, matches, counts: what the message is rendered from on every attempt
     Column("plan", JSON, nullable=False),
+    # the compiled template it was planned with; none for plans that are older than this column
+    Column("template", ForeignKey("template.hash")),
     Column("planned_at", UtcDateTime, nullable=False),
+    # how often the operator has asked for it anew; a new generation has a new Message-ID
+    Column("generation", Integer, nullable=False, server_default="0"),
+    # fixed when it is planned: the sender may change before it is sent
+    Column("message_id", Text),
     Column("attempts", Integer, nullable=False, default=0),
     Column("fence", Integer, nullable=False, default=0),
+    # set and durable before what cannot be taken back: the final dot, the link of a file
+    Column("committed", Boolean, nullable=False, server_default=false()),
+    # SHA-256 of the content that was last committed to
+    Column("digest", Text),
+    # the process that claimed it, and until when the claim holds
+    Column("owner", Text),
     Column("lease_until", UtcDateTime),
     Column("next_at", UtcDateTime),
+    # processes that died while they had it, and ends whose outcome nobody knows
+    Column("crashes", Integer, nullable=False, server_default="0"),
+    Column("ambiguous", Integer, nullable=False, server_default="0"),
     Column("settled_at", UtcDateTime),
+    # the last answer: its status code (RFC 3463, else RFC 5321) and its words
+    Column("code", Text, nullable=False, server_default=""),
     Column("note", Text, nullable=False, default=""),
     UniqueConstraint("subscriber_id", "slot", name="uq_delivery_slot"),
     Index("ix_delivery_status", "status", "next_at"),
+    Index("ix_delivery_message_id", "message_id", unique=True),
+)
+
+#: append-only: all that happened to deliveries
+attempt = Table(
+    "attempt",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("delivery_id", ForeignKey("delivery.id"), nullable=False, index=True),
+    Column("fence", Integer, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("event", Text, nullable=False),
+    Column("code", Text, nullable=False, server_default=""),
+    Column("note", Text, nullable=False, server_default=""),
+)
+
+#: compiled templates that deliveries were planned with, by their hash: every attempt renders the same bytes
+template = Table(
+    "template",
+    metadata,
+    Column("hash", Text, primary_key=True),
+    Column("parts", JSON, nullable=False),
+)
+
+#: papers as they were when an issue was planned; sources may tell more of them before it is sent
+paper_snapshot = Table(
+    "paper_snapshot",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("paper_id", ForeignKey("paper.id"), nullable=False),
+    Column("digest", Text, nullable=False, unique=True),
+    Column("facts", JSON, nullable=False),
+)
+
+#: append-only: what is known of an address (bounces, complaints, unsubscribes, replies) and what was decided
+address_event = Table(
+    "address_event",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    # none when no subscriber could be made out
+    Column("subscriber_id", ForeignKey("subscriber.id"), index=True),
+    Column("delivery_id", ForeignKey("delivery.id")),
+    Column("at", UtcDateTime, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("code", Text, nullable=False, server_default=""),
+    Column("note", Text, nullable=False, server_default=""),
+    Column("decision", Text, nullable=False),
+    # SHA-256 of the message that said so: one that is read twice counts once
+    Column("digest", Text, unique=True),
 )
 
 #: what has been promised to whom; written in the transaction that plans the delivery

@@ -1,0 +1,59 @@
+"""Deliveries know their owner, template and past; papers as they were planned; what is known of addresses."""
+
+import sqlalchemy as sa
+from alembic import op
+
+from digestmail.storage.tables import UtcDateTime
+
+revision = "0004"
+down_revision = "0003"
+
+
+def upgrade() -> None:
+    """Add them. What was planned before has no template or snapshots of its own and is rendered as it was until now."""
+    op.create_table(
+        "template",
+        sa.Column("hash", sa.Text, primary_key=True),
+        sa.Column("parts", sa.JSON, nullable=False),
+    )
+    op.create_table(
+        "paper_snapshot",
+        sa.Column("id", sa.Integer, primary_key=True),
+        sa.Column("paper_id", sa.Integer, sa.ForeignKey("paper.id"), nullable=False),
+        sa.Column("digest", sa.Text, nullable=False, unique=True),
+        sa.Column("facts", sa.JSON, nullable=False),
+    )
+    # written out: Alembic would build the table anew on SQLite, which the rows that refer to it forbid
+    op.execute("ALTER TABLE delivery ADD COLUMN template TEXT REFERENCES template (hash)")
+    op.add_column("delivery", sa.Column("generation", sa.Integer, nullable=False, server_default="0"))
+    op.add_column("delivery", sa.Column("message_id", sa.Text))
+    op.add_column("delivery", sa.Column("committed", sa.Boolean, nullable=False, server_default=sa.false()))
+    op.add_column("delivery", sa.Column("digest", sa.Text))
+    op.add_column("delivery", sa.Column("owner", sa.Text))
+    op.add_column("delivery", sa.Column("crashes", sa.Integer, nullable=False, server_default="0"))
+    op.add_column("delivery", sa.Column("ambiguous", sa.Integer, nullable=False, server_default="0"))
+    op.add_column("delivery", sa.Column("code", sa.Text, nullable=False, server_default=""))
+    op.create_index("ix_delivery_message_id", "delivery", ["message_id"], unique=True)
+    op.create_table(
+        "attempt",
+        sa.Column("id", sa.Integer, primary_key=True),
+        sa.Column("delivery_id", sa.Integer, sa.ForeignKey("delivery.id"), nullable=False, index=True),
+        sa.Column("fence", sa.Integer, nullable=False),
+        sa.Column("at", UtcDateTime, nullable=False),
+        sa.Column("event", sa.Text, nullable=False),
+        sa.Column("code", sa.Text, nullable=False, server_default=""),
+        sa.Column("note", sa.Text, nullable=False, server_default=""),
+    )
+    op.create_table(
+        "address_event",
+        sa.Column("id", sa.Integer, primary_key=True),
+        sa.Column("subscriber_id", sa.Integer, sa.ForeignKey("subscriber.id"), index=True),
+        sa.Column("delivery_id", sa.Integer, sa.ForeignKey("delivery.id")),
+        sa.Column("at", UtcDateTime, nullable=False),
+        sa.Column("kind", sa.Text, nullable=False),
+        sa.Column("source", sa.Text, nullable=False),
+        sa.Column("code", sa.Text, nullable=False, server_default=""),
+        sa.Column("note", sa.Text, nullable=False, server_default=""),
+        sa.Column("decision", sa.Text, nullable=False),
+        sa.Column("digest", sa.Text, unique=True),
+    )
