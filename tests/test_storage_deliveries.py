@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from builders import NOON, issue, paper, papers, subscriber
-from digestmail.model import DeliveryStatus, Evidence, Field, Issue, Match, RankedPaper, Receipt, SubscriberStatus
-from digestmail.storage.deliveries import LEASE, MAX_ATTEMPTS
+from digestmail.model import DeliveryStatus, Evidence, Field, Issue, Match, RankedPaper, Receipt
 from digestmail.storage.store import Store
 
 TODAY, TOMORROW = NOON.date(), NOON.date() + timedelta(days=1)
@@ -40,7 +39,7 @@ def test_a_plan_comes_back_as_it_was_made(full: Store) -> None:
         (one.paper.key, one.score, one.matches) for one in planned.papers
     ]
     assert (delivery.slot, delivery.receipt, delivery.planned_at) == (TODAY, planned.receipt, NOON)
-    assert delivery.subscriber == subscriber()
+    assert delivery.subscriber == subscriber(language="en")
 
 
 def test_a_plan_keeps_topics_and_kinds_of_evidence(full: Store) -> None:
@@ -91,7 +90,7 @@ def test_an_empty_slot_is_kept_with_its_reason_and_can_be_filled_later_that_day(
     [delivery] = full.deliveries.find()
     assert delivery.status is DeliveryStatus.EMPTY
     assert delivery.note == "none of 7 new papers matched, 2 kept out by negative keywords"
-    assert full.deliveries.claim(NOON, limit=9) == []
+    assert full.claims.turn(NOON, wanted=9).claimed == []
     assert full.deliveries.taken_slots(TODAY) == set()
     assert plan(full, issue(papers(1)))
     assert [one.status for one in full.deliveries.find()] == [DeliveryStatus.PLANNED]
@@ -100,66 +99,6 @@ def test_an_empty_slot_is_kept_with_its_reason_and_can_be_filled_later_that_day(
 def test_an_empty_issue_is_planned_when_it_is_to_be_sent(full: Store) -> None:
     plan(full, issue([]), send_empty=True)
     assert full.deliveries.find()[0].status is DeliveryStatus.PLANNED
-
-
-def test_a_claim_is_exclusive_until_its_lease_is_over(full: Store) -> None:
-    plan(full, issue(papers(1)))
-    [first] = full.deliveries.claim(NOON, limit=9)
-    assert full.deliveries.claim(NOON + LEASE, limit=9) == []
-    [second] = full.deliveries.claim(NOON + LEASE + timedelta(seconds=1), limit=9)
-    assert (first.fence, second.fence) == (1, 2)
-
-
-def test_one_that_lost_its_claim_cannot_settle(full: Store) -> None:
-    plan(full, issue(papers(1)))
-    [slow] = full.deliveries.claim(NOON, limit=9)
-    [quick] = full.deliveries.claim(NOON + 2 * LEASE, limit=9)
-    assert full.deliveries.settle(quick, DeliveryStatus.SENT, NOON, note="ok")
-    assert not full.deliveries.settle(slow, DeliveryStatus.FAILED, NOON, note="late")
-    assert full.deliveries.find()[0].status is DeliveryStatus.SENT
-
-
-def test_a_patient_claim_waits_for_the_back_off_and_an_ordinary_one_does_not(full: Store) -> None:
-    plan(full, issue(papers(1)))
-    [delivery] = full.deliveries.claim(NOON, limit=9)
-    later = NOON + timedelta(minutes=5)
-    full.deliveries.settle(delivery, DeliveryStatus.DEFERRED, NOON, note="451", next_at=later)
-    assert full.deliveries.claim(NOON, limit=9, patient=True) == []
-    assert full.deliveries.claim(later, limit=9, patient=True)
-
-
-def test_a_failed_delivery_is_tried_again_a_few_times_and_then_rests(full: Store) -> None:
-    plan(full, issue(papers(1)))
-    for attempt in range(MAX_ATTEMPTS):
-        [delivery] = full.deliveries.claim(NOON, limit=9)
-        assert delivery.attempts == attempt + 1
-        full.deliveries.settle(delivery, DeliveryStatus.FAILED, NOON, note="550")
-        assert full.deliveries.claim(NOON, limit=9, patient=True) == []
-    assert full.deliveries.claim(NOON, limit=9) == []
-    assert full.deliveries.find(DeliveryStatus.FAILED)[0].note == "550"
-
-
-def test_a_released_delivery_is_due_at_once_and_was_not_tried(full: Store) -> None:
-    plan(full, issue(papers(1)))
-    full.deliveries.release(full.deliveries.claim(NOON, limit=9), NOON, note="server down")
-    [again] = full.deliveries.claim(NOON, limit=9, patient=True)
-    assert again.attempts == 1
-
-
-def test_whoever_unsubscribed_gets_nothing_that_was_planned(full: Store) -> None:
-    plan(full, issue(papers(1)))
-    full.subscribers.put([subscriber(status=SubscriberStatus.UNSUBSCRIBED)])
-    assert full.deliveries.claim(NOON, limit=9) == []
-    [delivery] = full.deliveries.find()
-    assert (delivery.status, delivery.note) == (DeliveryStatus.CANCELLED, "no longer subscribed")
-
-
-def test_claims_can_be_for_one_subscriber_and_go_on_behind_an_id(full: Store) -> None:
-    full.subscribers.put([subscriber("other@example.org")])
-    plan(full, issue(papers(1)), issue(papers(1), subscriber("other@example.org")))
-    [mine] = full.deliveries.claim(NOON, limit=9, only="Other@example.org")
-    assert mine.subscriber.email == "other@example.org"
-    assert full.deliveries.claim(NOON, limit=9, after=mine.id) == []
 
 
 def test_the_ledger_knows_which_delivery_holds_a_paper(full: Store) -> None:
@@ -203,13 +142,3 @@ def test_two_planners_at_once_promise_every_paper_once(full: Store, tmp_path: Pa
     promised = [ranked.paper.key for delivery in full.deliveries.find() for ranked in delivery.papers]
     assert errors == []
     assert sorted(promised) == [one.key for one in papers(5)]
-
-
-def test_those_who_left_do_not_stand_in_the_way_of_the_others(full: Store) -> None:
-    gone = [subscriber(f"gone{number}@example.org") for number in range(3)]
-    full.subscribers.put([*gone, subscriber("here@example.org")])
-    plan(full, *(issue(papers(1), reader) for reader in (*gone, subscriber("here@example.org"))))
-    full.subscribers.put(replace(one, status=SubscriberStatus.UNSUBSCRIBED) for one in gone)
-    claimed = full.deliveries.claim(NOON, limit=2)
-    assert [delivery.subscriber.email for delivery in claimed] == ["here@example.org"]
-    assert len(full.deliveries.find(DeliveryStatus.CANCELLED)) == 3

@@ -268,6 +268,11 @@ class Receipt:
     shown: int = 0
 
     @property
+    def below(self) -> int:
+        """Papers with too little or nothing that the profile asks for."""
+        return self.candidates - self.matched - self.excluded
+
+    @property
     def carried(self) -> int:
         """Matched papers that did not fit and compete again next time."""
         return self.matched - self.shown
@@ -304,6 +309,8 @@ class Issue:
     composed_at: datetime
     #: how often the operator has asked for this issue anew; each has a Message-ID of its own
     generation: int = 0
+    #: fixed when the issue is planned, with its angle brackets; empty: made from sender, reader, slot and generation
+    message_id: str = ""
 
     @property
     def language(self) -> str:
@@ -363,15 +370,67 @@ class Delivery:
     """An issue on its way, with the plan it is rendered from."""
 
     id: int
+    #: as they were when it was planned, but for address and status
     subscriber: Subscriber
     slot: date
     status: DeliveryStatus
+    #: as they were when it was planned
     papers: tuple[RankedPaper, ...]
     receipt: Receipt
     planned_at: datetime
+    #: how often the operator has asked for it anew
+    generation: int = 0
+    #: the Message-ID of every attempt; empty when it was planned by a version that kept none
+    message_id: str = ""
+    #: names the compiled template of every attempt in the store; None: today's
+    template: str | None = None
     attempts: int = 0
     #: grows with every claim; only the holder of the newest one may settle
     fence: int = 0
+    #: processes that died while they were sending it
+    crashes: int = 0
+    #: attempts of which nobody knows whether the message was accepted
+    ambiguous: int = 0
+    #: SHA-256 (hex) of the content of the last attempt that came as far as that
+    digest: str | None = None
     next_at: datetime | None = None
-    #: the last reply of the transport, or why nothing was sent
+    settled_at: datetime | None = None
+    #: the last answer of the transport: its status code, if any, and its words; or why nothing was sent
+    code: str = ""
+    note: str = ""
+
+
+class AttemptEvent(StrEnum):
+    """What can happen to a delivery; ``storage.claims`` says when each is written."""
+
+    #: the next step cannot be taken back: the final dot, the link of a file
+    COMMITTED = "committed"
+    SENT = "sent"
+    DEFERRED = "deferred"
+    FAILED = "failed"
+    #: accepted or not, nobody knows; what follows from it is the delivery's status
+    AMBIGUOUS = "ambiguous"
+    #: the process that was sending it died before anything could be accepted
+    CRASHED = "crashed"
+    #: somebody wanted to go on with it who had lost the claim
+    STALE = "stale"
+    HELD = "held"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+    #: given back untried
+    RELEASED = "released"
+    #: the operator has decided
+    RESOLVED = "resolved"
+    RESENT = "resent"
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One line of a delivery's past."""
+
+    at: datetime
+    event: AttemptEvent
+    #: the claim under which it happened
+    fence: int = 0
+    code: str = ""
     note: str = ""

@@ -1,6 +1,6 @@
 """What the application asks of its adapters. Each docstring is the promise an adapter must keep."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from datetime import date, datetime
 from typing import Protocol
 
@@ -8,6 +8,9 @@ from digestmail.model import Envelope, Paper, SkippedEntry
 
 #: Gives the present as an aware UTC datetime.
 Clock = Callable[[], datetime]
+
+#: Makes durable that what follows cannot be taken back. Raises ClaimLost when somebody else has taken over.
+Commit = Callable[[], Awaitable[None]]
 
 
 class Source(Protocol):
@@ -29,19 +32,34 @@ class Source(Protocol):
 
 
 class Transport(Protocol):
-    """Takes messages out."""
+    """Takes messages out. All calls come from one event loop; up to ``lanes`` sends are under way at once."""
 
-    def send(self, envelope: Envelope) -> str:
-        """Hand over one message and return the reply (one line).
+    @property
+    def lanes(self) -> int:
+        """How many messages may be under way at once at most."""
+        ...
 
-        Returning means the message is safe on the other side. Handing over the same Message-ID again must not harm: a
-        transport that can see that it has the message returns as if it had just taken it.
+    async def ready(self) -> None:
+        """Return when another message can be taken.
 
-        Raises DeliveryDeferred or DeliveryRejected about this message, TransportUnavailable when no message can go out
-        now.
+        Limits of rate and servers that ask for less make callers wait here, before they have claimed anything. Raises
+        TransportUnavailable when nothing can go out now.
         """
         ...
 
-    def close(self) -> None:
+    async def send(self, envelope: Envelope, commit: Commit) -> str:
+        """Hand over one message and return the reply (one line).
+
+        Awaits ``commit()`` once, after everything that can be taken back and before what cannot: the final dot of SMTP,
+        the link of a file. What it raises passes through, and then nothing was handed over. Returning means that the
+        message is safe on the other side. Handing over the same Message-ID again must not harm: a transport that can
+        see that it has the message returns as if it had just taken it.
+
+        Raises DeliveryDeferred, DeliveryRejected or DeliveryAmbiguous about this message, TransportUnavailable when no
+        message can go out now.
+        """
+        ...
+
+    async def close(self) -> None:
         """Give back connections. Calling it twice, or without ``send``, does nothing."""
         ...

@@ -16,10 +16,10 @@ from apscheduler.schedulers.blocking import BlockingScheduler
 _log = logging.getLogger(__name__)
 
 
-def serve(tick: Callable[[], None], every_minutes: int) -> None:
+def serve(tick: Callable[[], None], every_minutes: int, ask_to_stop: Callable[[], None]) -> None:
     """Call ``tick`` at once and every so many minutes, one at a time, until SIGTERM or SIGINT.
 
-    A tick that is under way then is finished.
+    Each signal calls ``ask_to_stop``: a tick that is under way ends when it sees fit.
     """
     scheduler = BlockingScheduler(timezone="UTC")
     scheduler.add_job(
@@ -34,7 +34,9 @@ def serve(tick: Callable[[], None], every_minutes: int) -> None:
 
     def stop(number: int, _frame: FrameType | None) -> None:
         _log.info("stop signal=%s", signal.Signals(number).name)
-        scheduler.shutdown(wait=False)
+        ask_to_stop()
+        if scheduler.running:
+            scheduler.shutdown(wait=False)
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)

@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, timedelta
 
-from digestmail.errors import SourceError, TransportError
+from digestmail.errors import DeliveryAmbiguous, SourceError, TransportError
 from digestmail.model import Envelope, Paper, SkippedEntry
+from digestmail.protocols import Commit
 
 
 class FixedClock:
@@ -42,18 +43,26 @@ class ListSource:
 class MemoryTransport:
     """A transport that keeps messages by Message-ID. ``failures`` are raised first, one per message, in order."""
 
+    lanes = 4
+
     def __init__(self, failures: Iterable[TransportError] = ()) -> None:
         self.messages: dict[str, Envelope] = {}
         self.failures = list(failures)
         self.closed = 0
 
-    def send(self, envelope: Envelope) -> str:
+    async def ready(self) -> None:
+        """Always."""
+
+    async def send(self, envelope: Envelope, commit: Commit) -> str:
         """Keep the message."""
+        if self.failures and not isinstance(self.failures[0], DeliveryAmbiguous):
+            raise self.failures.pop(0)
+        await commit()
         if self.failures:
             raise self.failures.pop(0)
         self.messages[envelope.message_id] = envelope
         return f"kept {envelope.message_id}"
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Count the calls."""
         self.closed += 1

@@ -80,7 +80,6 @@ def open_newsletter(
             progress=progress,
         )
     finally:
-        transport.close()
         store.close()
         client.close()
 

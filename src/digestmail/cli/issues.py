@@ -30,7 +30,7 @@ from digestmail.model import DeliveryStatus, Match
 from digestmail.newsletter import explain as explaining
 from digestmail.newsletter import preview as previewing
 from digestmail.newsletter import run as running
-from digestmail.newsletter.deliver import Message
+from digestmail.newsletter.deliver import Message, Stop
 from digestmail.newsletter.explain import Explained, Verdict
 from digestmail.newsletter.run import RunReport
 from digestmail.rendering.budget import LIMIT, Size
@@ -53,14 +53,18 @@ def run(
 
     Run it from cron as often as you like: what has been sent is never sent again, what could not be sent is tried
     again. Exits with 75 when sources or the mail server did not answer, with 1 when a message was refused.
+
+    SIGTERM and Ctrl-C let it finish the messages that are under way; a second one leaves them to the next run.
     """
     only = address_of(subscriber) if subscriber else None
-    with newsletter_of(config, day=day) as newsletter:
-        report = running.run(newsletter, day=day, only=only, dry_run=dry_run)
+    stop = Stop()
+    with newsletter_of(config, day=day) as newsletter, stop.on_signals():
+        report = running.run(newsletter, day=day, only=only, dry_run=dry_run, stop=stop)
     _tell_run(report, dry_run=dry_run)
     if as_json:
         print_json(_run_json(report))
-    if report.delivered.unavailable or report.sources_down or report.delivered.counts[DeliveryStatus.DEFERRED]:
+    delivered = report.delivered
+    if delivered.unavailable or delivered.stopped or report.sources_down or delivered.counts[DeliveryStatus.DEFERRED]:
         raise typer.Exit(TRY_LATER)
     if report.needs_attention:
         raise typer.Exit(ATTENTION)
@@ -86,6 +90,8 @@ def _tell_run(report: RunReport, *, dry_run: bool) -> None:
         say(problem)
     if report.delivered.unavailable:
         say(report.delivered.unavailable)
+    if report.delivered.stopped:
+        say("stopped early: what is left goes out with the next run")
     for reply in report.delivered.replies[:_SHOWN]:
         say(f"sent: {reply}")
     counts = report.delivered.counts

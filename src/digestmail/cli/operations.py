@@ -26,6 +26,7 @@ from digestmail.model import Delivery, DeliveryStatus, SubscriberStatus
 from digestmail.newsletter import run as running
 from digestmail.newsletter import status as reporting
 from digestmail.newsletter import subscribe as subscribing
+from digestmail.newsletter.deliver import Stop
 from digestmail.storage.fetches import Fetched
 
 _log = logging.getLogger(__name__)
@@ -144,17 +145,18 @@ def serve(config: ConfigOption = DEFAULT_CONFIG) -> None:
     configure_logging(verbose=True)
     minutes = read_config(config).schedule.every_minutes
     say(f"serving {config}: looking for due issues every {minutes} minutes, Ctrl-C ends it")
-    serving(lambda: _tick(config), minutes)
+    stop = Stop()
+    serving(lambda: _tick(config, stop), minutes, stop.ask)
 
 
-def _tick(config: Path) -> None:
+def _tick(config: Path, stop: Stop) -> None:
     """One look.
 
     The configuration is read anew, so that edits count; what goes wrong is logged and tried again at the next look.
     """
     try:
         with newsletter_of(config) as newsletter:
-            report = running.run(newsletter, patient=True)
+            report = running.run(newsletter, patient=True, stop=stop)
     except DigestmailError as error:
         _log.error("tick failed: %s", error)
         return

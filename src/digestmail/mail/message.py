@@ -63,7 +63,7 @@ def build_message(issue: Issue, words: Rendered | Encoded) -> Envelope:
     """
     sender, from_, of_list = _headers_of(issue.mailing_list)
     reader = ascii_address(issue.subscriber.email)
-    identity = message_id(issue.mailing_list, issue.subscriber, issue.slot)
+    identity = issue.message_id or message_id(issue.mailing_list, issue.subscriber, issue.slot)
     # "=_" never occurs in quoted-printable (RFC 2045 §6.7), so the boundary is in no part
     boundary = f"=_{identity[1 : 1 + _ID_LENGTH]}"
     to = f"To: {reader}\r\n"

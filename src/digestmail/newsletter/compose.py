@@ -5,12 +5,14 @@ from collections.abc import Set as AbstractSet
 from datetime import date, datetime, timedelta
 
 from digestmail.mail.links import unsubscribe_mailto
+from digestmail.mail.message import message_id
 from digestmail.model import CadenceKind, Issue, Paper, Receipt, Subscriber, SubscriberStatus
 from digestmail.newsletter import Newsletter
 from digestmail.ranking import Index
 from digestmail.rendering.budget import FEW, fit
 from digestmail.rendering.joining import joining_of
 from digestmail.schedule import due_slot
+from digestmail.storage.plans import KeptTemplate
 
 # one commit writes this many plans: durable in one go instead of one fsync each
 _BATCH = 200
@@ -22,12 +24,15 @@ _CORPUS = 1_000
 def plan_due(newsletter: Newsletter, now: datetime, *, day: date | None = None, only: str | None = None) -> list[Issue]:
     """Plan the issue of every due slot and return what was planned. A slot that is taken is left alone.
 
+    Raises TemplateError: plans keep the template that they are sent with.
+
     ``day`` plans this slot for everyone whose cadence includes it, begun or not; ``only`` is one subscriber's address.
     """
     due = _due(newsletter, now, day, only)
     planned: list[Issue] = []
+    kept = KeptTemplate.of(newsletter.templates.load(newsletter.rules.template).parts()) if due else None
     for issues in _compose_all(newsletter, due, now):
-        planned += newsletter.store.deliveries.plan(issues, send_empty=newsletter.rules.send_empty)
+        planned += newsletter.store.deliveries.plan(issues, send_empty=newsletter.rules.send_empty, template=kept)
         newsletter.progress("Composing issues", len(planned), len(due))
     return planned
 
@@ -117,6 +122,7 @@ def compose(
                 shown=len(chosen.columns),
             ),
             composed_at=now,
+            message_id=message_id(newsletter.mailing_list, subscriber, slot),
         )
         yield issue if len(issue.papers) <= FEW else _within_budget(newsletter, issue)
 

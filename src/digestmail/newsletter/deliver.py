@@ -1,24 +1,44 @@
-"""Deliver: claim what is due, render it from its plan, hand it to the transport, settle it."""
+"""Deliver: claim what is due, render it from its plan, hand it to the transport, settle it.
 
+Several lanes do this at once in one event loop, each with one delivery at a time: claim, render, send up to where it
+can be taken back, commit, send the rest, settle. Claims, commitments and results of all lanes go through ``turns``.
+"""
+
+import asyncio
+import hashlib
 import logging
+import signal
 from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from types import FrameType
 
-from digestmail.errors import AddressError, DeliveryDeferred, DeliveryRejected, MessageError, TransportUnavailable
+from digestmail.errors import (
+    AddressError,
+    ClaimLost,
+    DeliveryAmbiguous,
+    DeliveryDeferred,
+    DeliveryRejected,
+    MessageError,
+    TransportUnavailable,
+)
 from digestmail.mail.links import unsubscribe_mailto
 from digestmail.mail.message import build_message
-from digestmail.model import Delivery, DeliveryStatus, Envelope, Issue, Rendered
+from digestmail.model import AttemptEvent, Delivery, DeliveryStatus, Envelope, Issue, Rendered
 from digestmail.newsletter import Newsletter
+from digestmail.newsletter.turns import Turns, released
 from digestmail.rendering.budget import Fitted, fit
+from digestmail.rendering.compile import restored
 from digestmail.rendering.joining import Joining, joining_of, rendered
+from digestmail.storage.claims import MOST_AMBIGUOUS, Commitment, Settlement
 
 _log = logging.getLogger(__name__)
 
-# a batch must be sent within the lease of its claim, also by a slow server
-_BATCH = 20
 # Postfix's own back-off: wait as long as the message is old, within bounds
 _SHORTEST_WAIT, _LONGEST_WAIT = timedelta(seconds=300), timedelta(seconds=4000)
+_CHANGED = "the message would not be the same as one that may have been accepted: 'digestmail resolve' decides"
 
 
 @dataclass(slots=True)
@@ -28,10 +48,12 @@ class DeliveryReport:
     counts: Counter[DeliveryStatus] = field(default_factory=Counter)
     #: where the messages went, one reply each
     replies: list[str] = field(default_factory=list)
-    #: one line per delivery that was deferred or failed
+    #: one line per delivery that was deferred, held or failed
     problems: list[str] = field(default_factory=list)
     #: why the pass stopped early, if it did; what was left waits for the next run
     unavailable: str = ""
+    #: whether it was asked to stop
+    stopped: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +74,15 @@ class Message:
         return rendered(self.fitted.encoded)
 
 
-def joining_for(newsletter: Newsletter) -> Joining:
-    """How the newsletter's issues are joined, by its template of this moment. Raises TemplateError."""
-    return joining_of(newsletter.templates.load(newsletter.rules.template))
+def joining_for(newsletter: Newsletter, kept: str | None = None) -> Joining:
+    """How issues are joined: by the template that was kept under this name, or the newsletter's of this moment.
+
+    Raises TemplateError.
+    """
+    parts = newsletter.store.deliveries.template(kept) if kept else None
+    if parts is None:
+        return joining_of(newsletter.templates.load(newsletter.rules.template))
+    return joining_of(restored(kept or "", parts))
 
 
 def message_of(newsletter: Newsletter, delivery: Delivery, joining: Joining) -> Message:
@@ -69,74 +97,231 @@ def message_of(newsletter: Newsletter, delivery: Delivery, joining: Joining) -> 
         papers=delivery.papers,
         receipt=delivery.receipt,
         composed_at=delivery.planned_at,
+        generation=delivery.generation,
+        message_id=delivery.message_id,
     )
     # its papers are promised: none may be left out, not even when the template has grown since
     fitted = fit(issue, joining, unsubscribe_url=unsubscribe_mailto(newsletter.mailing_list), drop=False)
     return Message(fitted, build_message(issue, fitted.encoded))
 
 
-def deliver(newsletter: Newsletter, *, patient: bool = False, only: str | None = None) -> DeliveryReport:
+class Stop:
+    """Asks a pass to end. Asked once, it finishes the messages that are under way; asked again, it leaves them."""
+
+    def __init__(self) -> None:
+        #: how often it was asked
+        self.asked = 0
+        self._listener: Callable[[], object] | None = None
+
+    def ask(self) -> None:
+        """May be called from a signal handler or another thread."""
+        self.asked += 1
+        if self._listener:
+            self._listener()
+
+    @property
+    def is_heard(self) -> bool:
+        """Whether a pass is under way."""
+        return self._listener is not None
+
+    @contextmanager
+    def heard_by(self, listener: Callable[[], None]) -> Iterator[None]:
+        """Within the block, ``listener`` is told in the running event loop."""
+        loop = asyncio.get_running_loop()
+        self._listener = lambda: loop.call_soon_threadsafe(listener)
+        try:
+            yield
+        finally:
+            self._listener = None
+
+    @contextmanager
+    def on_signals(self) -> Iterator[None]:
+        """Within the block, SIGTERM and SIGINT ask a pass that is under way; others end the process as before."""
+
+        def handle(number: int, frame: FrameType | None) -> None:
+            before = handlers[number]
+            if self.is_heard:
+                self.ask()
+            elif callable(before):
+                before(number, frame)
+
+        handlers = {int(number): signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+        for number in handlers:
+            signal.signal(number, handle)
+        try:
+            yield
+        finally:
+            for number, before in handlers.items():
+                signal.signal(number, before)
+
+
+def deliver(
+    newsletter: Newsletter, *, patient: bool = False, only: str | None = None, stop: Stop | None = None
+) -> DeliveryReport:
     """Send everything that is unfinished, each delivery at most once in this pass.
 
     ``patient`` leaves deferred deliveries alone until their back-off is over (for a loop that comes again every few
-    minutes); ``only`` is one subscriber's address.
+    minutes); ``only`` is one subscriber's address. Raises StoreError and TemplateError; what is under way then is
+    finished first.
     """
-    report = DeliveryReport()
-    last_id = 0
-    while not report.unavailable:
-        claimed = newsletter.store.deliveries.claim(
-            newsletter.clock(), limit=_BATCH, after=last_id, patient=patient, only=only
-        )
-        if not claimed:
-            break
-        last_id = max(delivery.id for delivery in claimed)
-        _send_batch(newsletter, claimed, report)
-        newsletter.progress("Sending", sum(report.counts.values()), 0)
-    newsletter.transport.close()
+    now = newsletter.clock()
+    claims = newsletter.store.claims
+    claims.recover(now, expires_after=newsletter.rules.expires_after, resend=newsletter.rules.on_ambiguous == "resend")
+    if not patient:
+        claims.hurry(now, only=only)
+    claims.reserve()
+    # what is deferred in this pass is due after it began: each delivery is tried once
+    turns = Turns(claims, newsletter.clock, due=now, only=only)
+    report = asyncio.run(_Pass(newsletter, turns, stop or Stop()).run())
+    claims.close_journal()
     return report
 
 
-def _send_batch(newsletter: Newsletter, claimed: list[Delivery], report: DeliveryReport) -> None:
-    waiting = list(claimed)
-    try:
-        joining = joining_for(newsletter)
-        while waiting:
-            _send(newsletter, waiting[0], joining, report)
-            waiting.pop(0)
-    except TransportUnavailable as error:
-        report.unavailable = str(error)
-    finally:
-        # also when something unforeseen ends the pass: what was not tried must not wait for its lease to run out
-        if waiting:
-            note = report.unavailable or "interrupted"
-            newsletter.store.deliveries.release(waiting, newsletter.clock(), note=note)
-            report.counts[DeliveryStatus.DEFERRED] += len(waiting)
+class _Pass:
+    """The lanes of one pass, and what they have done."""
 
+    def __init__(self, newsletter: Newsletter, turns: Turns, stop: Stop) -> None:
+        self._newsletter, self._turns, self._stop = newsletter, turns, stop
+        self._started = newsletter.clock()
+        self._report = DeliveryReport()
+        self._joinings: dict[str | None, Joining] = {}
+        self._is_ending = False
+        self._error: Exception | None = None
+        self._lanes: list[asyncio.Task[None]] = []
+        #: lanes that wait for something to do
+        self._idle: set[asyncio.Task[None]] = set()
 
-def _send(newsletter: Newsletter, delivery: Delivery, joining: Joining, report: DeliveryReport) -> None:
-    next_at = None
-    try:
-        note = newsletter.transport.send(message_of(newsletter, delivery, joining).envelope)
-        status = DeliveryStatus.SENT
-        report.replies.append(note)
-    except DeliveryDeferred as error:
-        status, note = DeliveryStatus.DEFERRED, str(error)
-        next_at = _next_attempt(delivery, newsletter.clock())
-    except (DeliveryRejected, AddressError, MessageError) as error:
-        status, note = DeliveryStatus.FAILED, str(error)
-    newsletter.store.deliveries.settle(delivery, status, newsletter.clock(), note=note, next_at=next_at)
-    report.counts[status] += 1
-    if status is not DeliveryStatus.SENT:
-        report.problems.append(f"{delivery.subscriber.email} {delivery.slot}: {status}: {note}")
-    _log.info(
-        "delivery id=%d slot=%s papers=%d attempt=%d status=%s",
-        delivery.id,
-        delivery.slot,
-        len(delivery.papers),
-        delivery.attempts,
-        status,
-    )
+    async def run(self) -> DeliveryReport:
+        """Until nothing is due, or nothing can go out."""
+        self._lanes = [asyncio.create_task(self._lane()) for _ in range(self._newsletter.transport.lanes)]
+        with self._stop.heard_by(self._hear):
+            await asyncio.wait(self._lanes)
+        await self._newsletter.transport.close()
+        error = self._error or self._turns.broken
+        if error:
+            raise error
+        return self._report
 
+    def _hear(self) -> None:
+        self._report.stopped = True
+        self._end()
+        if self._stop.asked > 1:
+            for lane in self._lanes:
+                lane.cancel()
 
-def _next_attempt(delivery: Delivery, now: datetime) -> datetime:
-    return now + min(max(now - delivery.planned_at, _SHORTEST_WAIT), _LONGEST_WAIT)
+    def _end(self) -> None:
+        """Begin nothing more."""
+        self._is_ending = True
+        for lane in self._idle:
+            lane.cancel()
+
+    async def _lane(self) -> None:
+        try:
+            while not self._is_ending and (delivery := await self._next()):
+                await self._deliver(delivery)
+        except asyncio.CancelledError:
+            if not self._is_ending:
+                raise
+        except Exception as error:  # noqa: BLE001 - the others finish what they have begun, then it is raised
+            self._error = self._error or error
+            self._end()
+
+    async def _next(self) -> Delivery | None:
+        lane = asyncio.current_task()
+        assert lane is not None, "a lane is a task"
+        self._idle.add(lane)
+        try:
+            await self._newsletter.transport.ready()
+            return await self._turns.claim()
+        except TransportUnavailable as error:
+            self._pause(error)
+            return None
+        finally:
+            self._idle.discard(lane)
+
+    def _pause(self, error: TransportUnavailable) -> None:
+        self._report.unavailable = self._report.unavailable or str(error)
+        self._end()
+
+    async def _deliver(self, delivery: Delivery) -> None:
+        try:
+            settlement = await self._attempt(delivery)
+            await self._turns.settle(settlement)
+        except ClaimLost as error:
+            _log.warning("%s", error)
+            return
+        self._tell(settlement)
+
+    async def _attempt(self, delivery: Delivery) -> Settlement:
+        """Try once. What concerns all messages is raised, after the delivery was given back."""
+        is_committed = False
+
+        async def commit() -> None:
+            nonlocal is_committed
+            await self._turns.commit(Commitment(delivery, digest))
+            is_committed = True
+
+        try:
+            message = message_of(self._newsletter, delivery, self._joining(delivery))
+            digest = hashlib.sha256(message.envelope.content).hexdigest()
+            if delivery.ambiguous and delivery.digest not in (None, digest):
+                return Settlement(delivery, DeliveryStatus.HELD, AttemptEvent.HELD, note=_CHANGED)
+            reply = await self._newsletter.transport.send(message.envelope, commit)
+        except TransportUnavailable as error:
+            self._pause(error)
+            return released(delivery, self._newsletter.clock(), str(error))
+        except (DeliveryDeferred, DeliveryAmbiguous, DeliveryRejected, AddressError, MessageError) as error:
+            return self._refused(delivery, error)
+        except ClaimLost:
+            raise
+        except BaseException:
+            # what is committed is left to recovery, which knows that nobody knows
+            if not is_committed:
+                with suppress(ClaimLost):
+                    await asyncio.shield(
+                        self._turns.settle(released(delivery, self._newsletter.clock(), "interrupted"))
+                    )
+            raise
+        self._report.replies.append(reply)
+        return Settlement(delivery, DeliveryStatus.SENT, AttemptEvent.SENT, note=reply)
+
+    def _refused(self, delivery: Delivery, error: Exception) -> Settlement:
+        code = getattr(error, "code", "")
+        match error:
+            case DeliveryDeferred():
+                next_at = self._next_attempt(delivery, error.retry_after)
+                return Settlement(
+                    delivery, DeliveryStatus.DEFERRED, AttemptEvent.DEFERRED, code, str(error), next_at=next_at
+                )
+            case DeliveryAmbiguous():
+                again = self._newsletter.rules.on_ambiguous == "resend" and delivery.ambiguous < MOST_AMBIGUOUS
+                status = DeliveryStatus.DEFERRED if again else DeliveryStatus.HELD
+                later = self._next_attempt(delivery, None) if again else None
+                return Settlement(delivery, status, AttemptEvent.AMBIGUOUS, code, str(error), next_at=later)
+        return Settlement(delivery, DeliveryStatus.FAILED, AttemptEvent.FAILED, code, str(error))
+
+    def _next_attempt(self, delivery: Delivery, asked: timedelta | None) -> datetime:
+        # a clock that was set back must not make it due again in this pass
+        now = max(self._newsletter.clock(), self._started)
+        return now + (asked or min(max(now - delivery.planned_at, _SHORTEST_WAIT), _LONGEST_WAIT))
+
+    def _joining(self, delivery: Delivery) -> Joining:
+        kept = delivery.template
+        if kept not in self._joinings:
+            self._joinings[kept] = joining_for(self._newsletter, kept)
+        return self._joinings[kept]
+
+    def _tell(self, settlement: Settlement) -> None:
+        delivery, status = settlement.delivery, settlement.status
+        self._report.counts[status] += 1
+        if status is not DeliveryStatus.SENT and settlement.tried:
+            self._report.problems.append(f"{delivery.subscriber.email} {delivery.slot}: {status}: {settlement.note}")
+        self._newsletter.progress("Sending", self._report.counts.total(), 0)
+        _log.info(
+            "delivery id=%d slot=%s papers=%d attempt=%d status=%s",
+            delivery.id,
+            delivery.slot,
+            len(delivery.papers),
+            delivery.attempts,
+            status,
+        )

@@ -10,7 +10,7 @@ from digestmail.model import DeliveryStatus, Issue, SubscriberStatus
 from digestmail.newsletter import Newsletter
 from digestmail.newsletter.collect import Collected, ask_sources, store_answers
 from digestmail.newsletter.compose import plan_due
-from digestmail.newsletter.deliver import DeliveryReport, deliver
+from digestmail.newsletter.deliver import DeliveryReport, Stop, deliver
 from digestmail.newsletter.subscribe import Synced, sync
 
 _log = logging.getLogger(__name__)
@@ -35,8 +35,8 @@ class RunReport:
 
     @property
     def needs_attention(self) -> bool:
-        """Some message was refused, or some source gave entries that cannot be read."""
-        return bool(self.delivered.counts[DeliveryStatus.FAILED])
+        """Some message was refused, or waits for a person."""
+        return bool(self.delivered.counts[DeliveryStatus.FAILED] or self.delivered.counts[DeliveryStatus.HELD])
 
 
 def run(
@@ -46,13 +46,14 @@ def run(
     only: str | None = None,
     dry_run: bool = False,
     patient: bool = False,
+    stop: Stop | None = None,
 ) -> RunReport:
     """One daily run.
 
     ``day`` makes it the run of that day for everyone (the clock of ``newsletter`` should say the same); ``only`` is one
     subscriber's address; ``dry_run`` plans in a rehearsal and sends nothing; ``patient`` respects the back-off of
-    deferred deliveries. Raises StoreError, TemplateError, and NotFoundError for an unknown ``only``. What sources and
-    transports refuse is in the report.
+    deferred deliveries; ``stop`` ends the sending early. Raises StoreError, TemplateError, and NotFoundError for an
+    unknown ``only``. What sources and transports refuse is in the report.
     """
     now = newsletter.clock()
     report = RunReport()
@@ -65,7 +66,7 @@ def run(
         report.collected = store_answers(newsletter, answers, now)
         report.issues = plan_due(newsletter, now, day=day, only=only)
         if not dry_run:
-            report.delivered = deliver(newsletter, patient=patient, only=only)
+            report.delivered = deliver(newsletter, patient=patient, only=only, stop=stop)
     _log.info(
         "run sources=%d new=%d planned=%d sent=%d deferred=%d failed=%d dry=%s",
         len(report.collected),

@@ -8,7 +8,13 @@ from digestmail.newsletter.subscribe import sync
 from digestmail.storage.fetches import Fetched
 
 #: deliveries that have not ended well: each is listed with its reason
-UNFINISHED = (DeliveryStatus.PLANNED, DeliveryStatus.SENDING, DeliveryStatus.DEFERRED, DeliveryStatus.FAILED)
+UNFINISHED = (
+    DeliveryStatus.PLANNED,
+    DeliveryStatus.SENDING,
+    DeliveryStatus.DEFERRED,
+    DeliveryStatus.HELD,
+    DeliveryStatus.FAILED,
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,12 +8,12 @@ premailer on every issue took 2 to 6 ms.
 
 import hashlib
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import jinja2
 from jinja2 import nodes
@@ -90,6 +90,27 @@ class CompiledTemplate:
             html=self.html.fill(context),
             text=self.text.fill(context),
         )
+
+    def parts(self) -> dict[str, object]:
+        """Plain JSON from which ``restored`` makes the same template again, whatever has become of its files."""
+        return {
+            name: {"path": str(part.path), "source": part.source, "places": part.places}
+            for name, part in (("subject", self.subject), ("html", self.html), ("text", self.text))
+        }
+
+
+def restored(kept: str, parts: Mapping[str, Any]) -> CompiledTemplate:
+    """The template that ``parts`` were taken of; ``kept`` names it. Raises TemplateError."""
+    environments = {"subject": _TEXT, "html": _HTML, "text": _TEXT}
+    made = {
+        name: Part.compile(env, Path(parts[name]["path"]), parts[name]["source"], _tuple(parts[name]["places"]))
+        for name, env in environments.items()
+    }
+    return CompiledTemplate(hash=kept[:_HASH_DIGITS], **made)
+
+
+def _tuple(places: Iterable[str] | None) -> tuple[str, ...] | None:
+    return None if places is None else tuple(places)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,8 @@ from digestmail.storage.tables import SCHEMA_VERSION
 CHUNK = 500
 
 _BUSY_TIMEOUT_MS = 30_000
+# nothing is sent when less than this is free: a result that cannot be stored is one that nobody knows
+_LEAST_ROOM = 16 << 20
 # WAL loses nothing and blocks no reader, but before 3.51.3 two connections that write and checkpoint at once can
 # corrupt the file
 _WAL_IS_SAFE = (3, 51, 3)
@@ -74,6 +76,26 @@ class Database:
             finally:
                 self._rehearsing = None
                 transaction.rollback()
+
+    @property
+    def path(self) -> Path | None:
+        """The file of an SQLite database."""
+        parsed = sqlalchemy.make_url(self.url)
+        if parsed.get_backend_name() != "sqlite" or parsed.database in (None, "", ":memory:"):
+            return None
+        return Path(str(parsed.database))
+
+    def check_room(self) -> None:
+        """Raises StoreError when the disk of an SQLite database is nearly full."""
+        if self.path is None:
+            return
+        found = os.statvfs(self.path.parent)
+        free = found.f_bavail * found.f_frsize
+        if free < _LEAST_ROOM:
+            raise StoreError(
+                f"store {_shown(self.url)}: the disk is nearly full ({free >> 20} MB free, "
+                f"{_LEAST_ROOM >> 20} needed): nothing is sent until there is room"
+            )
 
     def close(self) -> None:
         """Give back the connections."""

@@ -3,11 +3,13 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from digestmail.storage.claims import Claims
 from digestmail.storage.corpus import Corpus
 from digestmail.storage.database import Database
 from digestmail.storage.deliveries import Deliveries
 from digestmail.storage.feedback import Feedback
 from digestmail.storage.fetches import Fetches
+from digestmail.storage.journal import Journal
 from digestmail.storage.subscribers import Subscribers
 
 
@@ -17,13 +19,19 @@ class Store:
     Every method of its parts is one transaction, and every one may raise StoreError.
     """
 
-    def __init__(self, url: str) -> None:
-        """Open ``url`` (an SQLAlchemy URL) and bring its tables up to date. Raises StoreError."""
+    def __init__(self, url: str, *, owner: str | None = None) -> None:
+        """Open ``url`` (an SQLAlchemy URL) and bring its tables up to date. Raises StoreError.
+
+        ``owner`` is the name under which deliveries are claimed, by default that of this process.
+        """
         self._database = Database(url)
         self.corpus = Corpus(self._database)
         self.subscribers = Subscribers(self._database)
         self.feedback = Feedback(self._database)
         self.deliveries = Deliveries(self._database)
+        path = self._database.path
+        journal = Journal(path.with_name(f"{path.name}.results") if path else None)
+        self.claims = Claims(self._database, journal, owner)
         self.fetches = Fetches(self._database)
 
     @contextmanager

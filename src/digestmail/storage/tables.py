@@ -133,10 +133,11 @@ delivery = Table(
     Column("committed", Boolean, nullable=False, server_default=false()),
     # SHA-256 of the content that was last committed to
     Column("digest", Text),
-    # the process that claimed it, and until when the claim holds
+    # while it is being sent: the process that claimed it, and until when the claim holds
     Column("owner", Text),
-    Column("lease_until", UtcDateTime),
-    Column("next_at", UtcDateTime),
+    Column("lease_until", UtcDateTime, index=True),
+    # while it waits: from when on it may be claimed
+    Column("next_at", UtcDateTime, index=True),
     # processes that died while they had it, and ends whose outcome nobody knows
     Column("crashes", Integer, nullable=False, server_default="0"),
     Column("ambiguous", Integer, nullable=False, server_default="0"),
@@ -145,7 +146,7 @@ delivery = Table(
     Column("code", Text, nullable=False, server_default=""),
     Column("note", Text, nullable=False, default=""),
     UniqueConstraint("subscriber_id", "slot", name="uq_delivery_slot"),
-    Index("ix_delivery_status", "status", "next_at"),
+    Index("ix_delivery_status", "status", "slot"),
     Index("ix_delivery_message_id", "message_id", unique=True),
 )
 

@@ -34,6 +34,12 @@ def upgrade() -> None:
     op.add_column("delivery", sa.Column("ambiguous", sa.Integer, nullable=False, server_default="0"))
     op.add_column("delivery", sa.Column("code", sa.Text, nullable=False, server_default=""))
     op.create_index("ix_delivery_message_id", "delivery", ["message_id"], unique=True)
+    op.create_index("ix_delivery_lease_until", "delivery", ["lease_until"])
+    op.create_index("ix_delivery_next_at", "delivery", ["next_at"])
+    op.drop_index("ix_delivery_status", "delivery")
+    op.create_index("ix_delivery_status", "delivery", ["status", "slot"])
+    # from now on a delivery that waits says from when on it is due
+    op.execute("UPDATE delivery SET next_at = planned_at WHERE status = 'planned'")
     op.create_table(
         "attempt",
         sa.Column("id", sa.Integer, primary_key=True),

@@ -1,0 +1,363 @@
+"""Sending, as the database sees it: who may send what, what was dared, what came of it.
+
+A delivery that waits has ``next_at``, one that is being sent has owner and ``lease_until``, and ``fence`` grows with
+every claim: only who holds the newest claim may go on. What cannot be taken back (the final dot, the link of a file) is
+committed first. So whatever kills whomever and whenever, what is found tells what can have happened:
+
+=====================================  ==========================================
+found                                  it follows
+=====================================  ==========================================
+waiting                                nothing was tried, or it was refused for now
+being sent, not committed, owner dead  nothing was accepted: it waits again
+being sent, committed, owner dead      ambiguous: perhaps it was accepted
+=====================================  ==========================================
+
+The owner is alive and only slow? Then it finds its fence outdated before it commits. Transactions and crash points:
+``docs/explanation/delivery.md``.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Row, bindparam, insert, select, update
+
+from digestmail.errors import StoreError
+from digestmail.model import AttemptEvent, Delivery, DeliveryStatus, SubscriberStatus
+from digestmail.storage import owners, tables
+from digestmail.storage.database import Database
+from digestmail.storage.deliveries import load
+from digestmail.storage.journal import Journal
+
+#: longer than all deadlines of SMTP together; a commitment begins it anew
+LEASE = timedelta(minutes=30)
+#: deliveries that kill the process that sends them are set aside after so many
+MOST_CRASHES = 3
+#: an end that nobody knows is tried once more, never twice
+MOST_AMBIGUOUS = 1
+
+_delivery, _subscriber = tables.delivery, tables.subscriber
+_WAITING = (DeliveryStatus.PLANNED, DeliveryStatus.DEFERRED)
+_AMBIGUOUS = "no answer after the last dot: accepted or not, nobody knows"
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """What became of a claimed delivery."""
+
+    delivery: Delivery
+    status: DeliveryStatus
+    event: AttemptEvent
+    code: str = ""
+    note: str = ""
+    #: when it is due again; only for ``deferred``
+    next_at: datetime | None = None
+    #: false when it is given back untried
+    tried: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Commitment:
+    """A claimed delivery whose next step cannot be taken back."""
+
+    delivery: Delivery
+    #: SHA-256 (hex) of the content
+    digest: str
+
+
+@dataclass(slots=True)
+class Turn:
+    """What one transaction brought."""
+
+    claimed: list[Delivery] = field(default_factory=list)
+    #: ids of deliveries that others have claimed since: nothing was changed
+    lost: set[int] = field(default_factory=set)
+
+
+class Claims:
+    """Claims, commitments, results. One pass at a time in a process, any number of processes at once."""
+
+    def __init__(self, database: Database, journal: Journal, owner: str | None = None) -> None:
+        """``owner`` names the process that claims, by default this one."""
+        self._database, self._journal = database, journal
+        self._owner = owner or owners.this_process()
+
+    def turn(
+        self,
+        now: datetime,
+        *,
+        settlements: Sequence[Settlement] = (),
+        commitments: Sequence[Commitment] = (),
+        wanted: int = 0,
+        due: datetime | None = None,
+        only: str | None = None,
+    ) -> Turn:
+        """Settle, commit and claim in one transaction: many lanes share the cost of making it durable.
+
+        Up to ``wanted`` deliveries are claimed that are due at ``due`` (by default now), the longest waiting first, of
+        active subscribers, or of the one with the address ``only``. Raises StoreError, and then nothing has happened.
+        """
+        turn = Turn()
+        if wanted:
+            self._database.check_room()
+        with self._database.write() as connection:
+            turn.lost = _lost(connection, [*settlements, *commitments])
+            _settle(connection, [one for one in settlements if one.delivery.id not in turn.lost], now)
+            _commit(connection, [one for one in commitments if one.delivery.id not in turn.lost], now)
+            deliveries = [one.delivery for one in settlements] + [one.delivery for one in commitments]
+            _log_lost(connection, deliveries, turn.lost, now)
+            if wanted:
+                turn.claimed = self._claim(connection, now, due or now, wanted, only)
+        return turn
+
+    def _claim(
+        self, connection: Connection, now: datetime, due: datetime, wanted: int, only: str | None
+    ) -> list[Delivery]:
+        query = (
+            select(_delivery.c.id)
+            .join(_subscriber)
+            .where(
+                _delivery.c.next_at <= due,
+                _delivery.c.status.in_(_WAITING),
+                _subscriber.c.status == SubscriberStatus.ACTIVE,
+            )
+            .order_by(_delivery.c.next_at, _delivery.c.id)
+            .limit(wanted)
+            .with_for_update(skip_locked=True, of=_delivery)
+        )
+        if only:
+            query = query.where(_subscriber.c.email_key == only.lower())
+        ids = list(connection.execute(query).scalars())
+        if not ids:
+            return []
+        connection.execute(
+            update(_delivery)
+            .where(_delivery.c.id.in_(ids))
+            .values(
+                status=DeliveryStatus.SENDING,
+                fence=_delivery.c.fence + 1,
+                attempts=_delivery.c.attempts + 1,
+                committed=False,
+                owner=self._owner,
+                lease_until=now + LEASE,
+                next_at=None,
+            )
+        )
+        place = {number: at for at, number in enumerate(ids)}
+        return sorted(load(connection, _delivery.c.id.in_(ids)), key=lambda delivery: place[delivery.id])
+
+    def recover(self, now: datetime, *, expires_after: timedelta, resend: bool) -> None:
+        """Put in order what others have left behind, before a pass begins.
+
+        Results that wait in the journal are stored; what dead processes were sending waits again, is held, or is
+        ambiguous (with ``resend`` tried once more, else held); what waits for people who have left is cancelled; what
+        has waited for longer than ``expires_after`` has failed.
+        """
+        self._replay(now)
+        with self._database.write() as connection:
+            _reap(connection, now, lambda row: row.owner == self._owner or _is_over(row, now), resend=resend)
+            _cancel_of_those_who_left(connection, now)
+            _expire(connection, now, expires_after)
+
+    def hurry(self, now: datetime, *, only: str | None = None) -> None:
+        """Whatever waits for a later time is due now, whatever its back-off."""
+        change = update(_delivery).where(_delivery.c.status == DeliveryStatus.DEFERRED, _delivery.c.next_at > now)
+        if only:
+            mine = select(_subscriber.c.id).where(_subscriber.c.email_key == only.lower())
+            change = change.where(_delivery.c.subscriber_id.in_(mine))
+        with self._database.write() as connection:
+            connection.execute(change.values(next_at=now))
+
+    def reserve(self) -> None:
+        """Make sure of the room that ``remember`` needs. Raises StoreError."""
+        try:
+            self._journal.reserve()
+        except OSError as error:
+            raise StoreError(f"store: no room for a journal: {error.strerror}") from error
+
+    def remember(self, settlements: Iterable[Settlement], now: datetime) -> None:
+        """Keep results that the database does not take; ``recover`` stores them. Raises StoreError."""
+        results = [
+            {
+                "id": one.delivery.id,
+                "fence": one.delivery.fence,
+                "status": one.status,
+                "event": one.event,
+                "code": one.code,
+                "note": one.note,
+                "at": now.isoformat(),
+            }
+            for one in settlements
+        ]
+        try:
+            self._journal.append(results)
+        except OSError as error:
+            raise StoreError(f"store: the journal cannot be written: {error.strerror}") from error
+
+    def close_journal(self) -> None:
+        """Nothing waits in it: it need not lie about until the next pass."""
+        if not self._journal.read():
+            self._journal.clear()
+
+    def _replay(self, now: datetime) -> None:
+        results = self._journal.read()
+        if results:
+            with self._database.write() as connection:
+                for result in results:
+                    _store_result(connection, result, now)
+        self._journal.clear()
+
+
+def _lost(connection: Connection, wanted: Sequence[Settlement | Commitment]) -> set[int]:
+    """Ids of deliveries whose claim is not the newest one any more."""
+    if not wanted:
+        return set()
+    fences = {one.delivery.id: one.delivery.fence for one in wanted}
+    query = select(_delivery.c.id, _delivery.c.fence).where(
+        _delivery.c.id.in_(fences), _delivery.c.status == DeliveryStatus.SENDING
+    )
+    ours = {row.id for row in connection.execute(query.with_for_update()) if row.fence == fences[row.id]}
+    return fences.keys() - ours
+
+
+_BY_ID = update(_delivery).where(_delivery.c.id == bindparam("of"))
+
+
+def _settle(connection: Connection, settlements: Sequence[Settlement], now: datetime) -> None:
+    if not settlements:
+        return
+    connection.execute(
+        _BY_ID.values(owner=None, lease_until=None, committed=False),
+        [
+            {
+                "of": one.delivery.id,
+                "status": one.status,
+                "code": one.code,
+                "note": one.note,
+                "next_at": one.next_at,
+                "attempts": one.delivery.attempts - (not one.tried),
+                "ambiguous": one.delivery.ambiguous + (one.event is AttemptEvent.AMBIGUOUS),
+                "settled_at": None if one.status in _WAITING else now,
+            }
+            for one in settlements
+        ],
+    )
+    _log(connection, [(one.delivery.id, one.delivery.fence, one.event, one.code, one.note) for one in settlements], now)
+
+
+def _commit(connection: Connection, commitments: Sequence[Commitment], now: datetime) -> None:
+    if not commitments:
+        return
+    connection.execute(
+        _BY_ID.values(committed=True, lease_until=now + LEASE),
+        [{"of": one.delivery.id, "digest": one.digest} for one in commitments],
+    )
+    events = [(one.delivery.id, one.delivery.fence, AttemptEvent.COMMITTED, "", "") for one in commitments]
+    _log(connection, events, now)
+
+
+def _log(connection: Connection, events: Iterable[tuple[int, int, AttemptEvent, str, str]], now: datetime) -> None:
+    rows = [
+        {"delivery_id": number, "fence": fence, "at": now, "event": event, "code": code, "note": note}
+        for number, fence, event, code, note in events
+    ]
+    if rows:
+        connection.execute(insert(tables.attempt), rows)
+
+
+def _log_lost(connection: Connection, deliveries: Iterable[Delivery], lost: set[int], now: datetime) -> None:
+    stale = [one for one in deliveries if one.id in lost]
+    _log(
+        connection,
+        [(one.id, one.fence, AttemptEvent.STALE, "", "another process has taken over") for one in stale],
+        now,
+    )
+
+
+def _is_over(row: Row[Any], now: datetime) -> bool:
+    return bool(row.lease_until < now or (row.owner and owners.is_dead(row.owner)))
+
+
+def _reap(connection: Connection, now: datetime, is_over: Any, *, resend: bool) -> None:
+    sending = select(_delivery).where(
+        _delivery.c.status == DeliveryStatus.SENDING, _delivery.c.lease_until.is_not(None)
+    )
+    for row in connection.execute(sending.with_for_update(skip_locked=True)).all():
+        if not is_over(row):
+            continue
+        if row.committed:
+            again = resend and row.ambiguous < MOST_AMBIGUOUS
+            status = DeliveryStatus.DEFERRED if again else DeliveryStatus.HELD
+            event, note, changes = AttemptEvent.AMBIGUOUS, _AMBIGUOUS, {"ambiguous": row.ambiguous + 1}
+        else:
+            poison = row.crashes + 1 >= MOST_CRASHES
+            status = DeliveryStatus.HELD if poison else DeliveryStatus.DEFERRED
+            event, note = (
+                AttemptEvent.CRASHED,
+                f"the process that was sending it ended ({row.crashes + 1} times so far)",
+            )
+            changes = {"crashes": row.crashes + 1}
+        _move(connection, row.id, status, now, note=note, **changes)
+        _log(connection, [(row.id, row.fence, event, "", note)], now)
+
+
+def _move(connection: Connection, number: int, status: DeliveryStatus, now: datetime, **changes: object) -> None:
+    """A delivery that nobody is sending any more."""
+    waits = status in _WAITING
+    rest = {"owner": None, "lease_until": None, "committed": False, "next_at": now if waits else None}
+    ended = {"settled_at": None if waits else now}
+    connection.execute(
+        update(_delivery).where(_delivery.c.id == number).values(status=status, **rest, **ended, **changes)
+    )
+
+
+def _cancel_of_those_who_left(connection: Connection, now: datetime) -> None:
+    left = select(_subscriber.c.id).where(_subscriber.c.status != SubscriberStatus.ACTIVE)
+    query = select(_delivery.c.id, _delivery.c.fence).where(
+        _delivery.c.next_at.is_not(None), _delivery.c.status.in_(_WAITING), _delivery.c.subscriber_id.in_(left)
+    )
+    _end_all(connection, query, DeliveryStatus.CANCELLED, AttemptEvent.CANCELLED, "no longer subscribed", now)
+
+
+def _expire(connection: Connection, now: datetime, expires_after: timedelta) -> None:
+    query = select(_delivery.c.id, _delivery.c.fence).where(
+        _delivery.c.next_at.is_not(None),
+        _delivery.c.status == DeliveryStatus.DEFERRED,
+        _delivery.c.planned_at < now - expires_after,
+    )
+    note = f"expired: not delivered within {expires_after.days} days"
+    _end_all(connection, query, DeliveryStatus.FAILED, AttemptEvent.EXPIRED, note, now)
+
+
+def _end_all(
+    connection: Connection, query: Any, status: DeliveryStatus, event: AttemptEvent, note: str, now: datetime
+) -> None:
+    rows = connection.execute(query.with_for_update(skip_locked=True)).all()
+    for row in rows:
+        _move(connection, row.id, status, now, note=note)
+    _log(connection, [(row.id, row.fence, event, "", note) for row in rows], now)
+
+
+def _store_result(connection: Connection, result: Mapping[str, Any], now: datetime) -> None:
+    """One line of the journal; what has been settled otherwise since is left alone."""
+    query = select(_delivery.c.id).where(
+        _delivery.c.id == result["id"],
+        _delivery.c.fence == result["fence"],
+        _delivery.c.status == DeliveryStatus.SENDING,
+    )
+    if connection.execute(query).scalar() is None:
+        return
+    status, event = DeliveryStatus(result["status"]), AttemptEvent(result["event"])
+    ambiguous = {"ambiguous": _delivery.c.ambiguous + 1} if event is AttemptEvent.AMBIGUOUS else {}
+    at = datetime.fromisoformat(result["at"])
+    _move(
+        connection,
+        result["id"],
+        status,
+        at if status not in _WAITING else now,
+        code=result["code"],
+        note=result["note"],
+        **ambiguous,
+    )
+    _log(connection, [(result["id"], result["fence"], event, result["code"], result["note"])], at)
