@@ -266,6 +266,10 @@ class Receipt:
     #: kept out by negative keywords
     excluded: int = 0
     shown: int = 0
+    #: for how many days a paper was a candidate, and the number of the newest paper of that moment: with these the
+    #: candidates can be counted again
+    days: int = 0
+    newest: int = 0
 
     @property
     def below(self) -> int:

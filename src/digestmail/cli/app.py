@@ -5,7 +5,18 @@ from typing import Annotated
 import typer
 
 from digestmail import __version__
-from digestmail.cli import feedback, issues, keywords, operations, papers, readers, setup, simulation, templates
+from digestmail.cli import (
+    deliveries,
+    feedback,
+    issues,
+    keywords,
+    operations,
+    papers,
+    readers,
+    setup,
+    simulation,
+    templates,
+)
 from digestmail.cli.common import configure_logging
 
 app = typer.Typer(
@@ -51,5 +62,10 @@ app.add_typer(templates.app, name="templates")
 app.command("simulate")(simulation.simulate)
 app.command("status")(operations.status)
 app.command("ledger")(operations.ledger)
+app.command("deliveries")(deliveries.deliveries)
+app.command("prove")(deliveries.prove)
+app.command("audit")(deliveries.audit)
+app.command("resolve")(deliveries.resolve)
+app.command("resend")(deliveries.resend)
 app.command("papers")(papers.papers)
 app.command("serve")(operations.serve)

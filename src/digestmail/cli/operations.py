@@ -21,6 +21,7 @@ from digestmail.cli.common import (
     read_config,
     say,
 )
+from digestmail.cli.deliveries import delivery_json
 from digestmail.errors import DigestmailError, NotFoundError
 from digestmail.model import Delivery, DeliveryStatus, SubscriberStatus
 from digestmail.newsletter import run as running
@@ -32,20 +33,31 @@ from digestmail.storage.fetches import Fetched
 _log = logging.getLogger(__name__)
 
 
-def status(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> None:
+def status(
+    check: Annotated[
+        bool, typer.Option("--check", help="For a watchdog: only what must be looked at, one line each.")
+    ] = False,
+    config: ConfigOption = DEFAULT_CONFIG,
+    as_json: JsonOption = False,
+) -> None:
     """Show what is stored, what each source last said, and every delivery that is not sent.
 
-    Exits with 1 when something needs attention.
+    Exits with 1 when something needs attention. With --check that is: an issue is more than 26 hours overdue, a
+    delivery is held or has waited for 12 hours, or a source has not answered for 48 hours.
     """
     with newsletter_of(config) as newsletter:
         state = reporting.status(newsletter)
+        alarms = reporting.alarms(newsletter, state) if check else []
+    if check:
+        _tell_alarms(alarms, as_json=as_json)
+        return
     if as_json:
         print_json(
             {
                 "papers": state.papers,
                 "subscribers": state.subscribers,
                 "deliveries": state.deliveries,
-                "unfinished": [_delivery_json(delivery) for delivery in state.unfinished],
+                "unfinished": [delivery_json(delivery) for delivery in state.unfinished],
                 "sources": state.fetches,
                 "needs_attention": state.needs_attention,
             }
@@ -66,6 +78,18 @@ def status(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -
             rows: list[tuple[object, ...]] = [_unfinished(delivery) for delivery in state.unfinished]
             print_table("not sent", "slot", "status", "attempts", "papers", "why", rows=rows)
     if state.needs_attention:
+        raise typer.Exit(ATTENTION)
+
+
+def _tell_alarms(alarms: list[str], *, as_json: bool) -> None:
+    if as_json:
+        print_json({"alarms": alarms})
+    else:
+        for alarm in alarms:
+            out.print(alarm, markup=False)
+        if not alarms:
+            say("all is well")
+    if alarms:
         raise typer.Exit(ATTENTION)
 
 
@@ -109,7 +133,7 @@ def ledger(
         if email and newsletter.store.subscribers.find(email) is None:
             raise NotFoundError(f"{email} is not subscribed")
     if as_json:
-        print_json([_delivery_json(delivery) for delivery in deliveries])
+        print_json([delivery_json(delivery) for delivery in deliveries])
         return
     if not deliveries:
         say("the ledger is empty: nothing has been planned yet")
@@ -122,20 +146,6 @@ def ledger(
         )
         for ranked in delivery.papers:
             out.print(f"  {ranked.paper.key}  {ranked.paper.title}", markup=False)
-
-
-def _delivery_json(delivery: Delivery) -> dict[str, object]:
-    return {
-        "subscriber": delivery.subscriber.email,
-        "slot": delivery.slot,
-        "status": delivery.status,
-        "attempts": delivery.attempts,
-        "note": delivery.note,
-        "next_at": delivery.next_at,
-        "papers": [
-            {"key": ranked.paper.key, "title": ranked.paper.title, "score": ranked.score} for ranked in delivery.papers
-        ],
-    }
 
 
 def serve(config: ConfigOption = DEFAULT_CONFIG) -> None:

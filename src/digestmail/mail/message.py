@@ -44,7 +44,7 @@ _OWN = re.compile(
 )
 
 
-def message_id(mailing_list: MailingList, subscriber: Subscriber, slot: date) -> str:
+def message_id(mailing_list: MailingList, subscriber: Subscriber, slot: date, generation: int = 0) -> str:
     """The Message-ID of a slot (RFC 5322 §3.6.4), with its angle brackets; the same on every attempt.
 
     26 base32 digits of HMAC-SHA256 over the sender's address and the slot, keyed with the subscriber's uid: it tells

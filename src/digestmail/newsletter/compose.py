@@ -67,7 +67,7 @@ def _compose_all(
         return
     days = max(window_days(newsletter, subscriber) for subscriber in subscribers)
     since = now - timedelta(days=days)
-    papers = newsletter.store.corpus.window(since, now)
+    papers, newest = newsletter.store.corpus.marked_window(since, now)
     index = index_of(newsletter, papers)
     index.learn({subscriber.profile for subscriber in subscribers})
     old = {days: stale(papers, days, now) for days in {window_days(newsletter, one) for one in subscribers}}
@@ -77,7 +77,7 @@ def _compose_all(
         barred = [
             old[window_days(newsletter, subscriber)].union(promised.get(subscriber.uid, ())) for subscriber, _ in batch
         ]
-        yield list(compose(newsletter, batch, index, barred, now))
+        yield list(compose(newsletter, batch, index, barred, now, newest))
 
 
 def index_of(newsletter: Newsletter, papers: Sequence[Paper]) -> Index:
@@ -104,8 +104,12 @@ def compose(
     index: Index,
     barred: Sequence[AbstractSet[str]],
     now: datetime,
+    newest: int = 0,
 ) -> Iterator[Issue]:
-    """The issues of some slots: the papers of ``index`` but those in each ``barred``, ranked, the best chosen."""
+    """The issues of some slots: the papers of ``index`` but those in each ``barred``, ranked, the best chosen.
+
+    ``newest`` is the number of the newest paper of the corpus, for the receipt.
+    """
     profiles = [subscriber.profile for subscriber, _ in batch]
     sizes = [subscriber.max_papers or newsletter.rules.max_papers for subscriber, _ in batch]
     ranked = index.rank_many(profiles, sizes, barred)
@@ -120,6 +124,8 @@ def compose(
                 matched=chosen.matched,
                 excluded=chosen.excluded,
                 shown=len(chosen.columns),
+                days=window_days(newsletter, subscriber),
+                newest=newest,
             ),
             composed_at=now,
             message_id=message_id(newsletter.mailing_list, subscriber, slot),

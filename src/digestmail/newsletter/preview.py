@@ -41,7 +41,7 @@ def preview(
         plan_due(always, now, day=slot, only=subscriber.email)
         deliveries = newsletter.store.deliveries.find(email=subscriber.email)
         delivery = next(delivery for delivery in deliveries if delivery.slot == slot)
-        return message_of(newsletter, delivery, joining_for(newsletter))
+        return message_of(newsletter, delivery, joining_for(newsletter, delivery.template))
 
 
 def size(newsletter: Newsletter, message: Message) -> Size:

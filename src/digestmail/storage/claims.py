@@ -169,6 +169,21 @@ class Claims:
         with self._database.write() as connection:
             connection.execute(change.values(next_at=now))
 
+    def decide(self, delivery: Delivery, status: DeliveryStatus, now: datetime, *, note: str) -> None:
+        """What a person has decided about a delivery that nobody is sending."""
+        with self._database.write() as connection:
+            _move(connection, delivery.id, status, now, note=note, crashes=0)
+            _log(connection, [(delivery.id, 0, AttemptEvent.RESOLVED, "", note)], now)
+
+    def renew(self, delivery: Delivery, generation: int, message_id: str, now: datetime) -> None:
+        """Make a finished delivery wait again, as another message."""
+        fresh = {"attempts": 0, "crashes": 0, "ambiguous": 0, "digest": None, "code": ""}
+        note = f"generation {generation}, instead of {delivery.message_id}".rstrip()
+        with self._database.write() as connection:
+            identity = {"generation": generation, "message_id": message_id}
+            _move(connection, delivery.id, DeliveryStatus.PLANNED, now, note="", **fresh, **identity)
+            _log(connection, [(delivery.id, 0, AttemptEvent.RESENT, "", note)], now)
+
     def reserve(self) -> None:
         """Make sure of the room that ``remember`` needs. Raises StoreError."""
         try:

@@ -30,12 +30,17 @@ class Corpus:
 
     def window(self, since: datetime, until: datetime) -> list[Paper]:
         """The papers first seen in [since, until]. Samples stand in only as long as the corpus holds nothing live."""
+        return self.marked_window(since, until)[0]
+
+    def marked_window(self, since: datetime, until: datetime) -> tuple[list[Paper], int]:
+        """The same, with the number of the newest paper of the corpus: later ones were not there."""
         paper = tables.paper
         with self._database.read() as connection:
             rows = select(paper).where(paper.c.first_seen.between(since, until)).order_by(paper.c.id)
             if _holds_live(connection):
                 rows = rows.where(paper.c.sample == false())
-            return [paper_of(row) for row in connection.execute(rows).mappings()]
+            found = [paper_of(row) for row in connection.execute(rows).mappings()]
+            return found, connection.execute(select(func.max(paper.c.id))).scalar() or 0
 
     def seen(self) -> tuple[datetime, datetime] | None:
         """When the first and the last of the papers that ``window`` knows were first seen; None without papers."""

@@ -33,6 +33,13 @@ class Deliveries:
         with self._database.read() as connection:
             return {(row.uid, row.slot) for row in connection.execute(query)}
 
+    def latest_slots(self) -> dict[str, date]:
+        """uid → the newest slot that was planned for that subscriber, with papers or without."""
+        query = select(_subscriber.c.uid, func.max(_delivery.c.slot)).select_from(_delivery).join(_subscriber)
+        with self._database.read() as connection:
+            rows = connection.execute(query.group_by(_subscriber.c.uid))
+            return {row.uid: row[1] for row in rows}
+
     def promised(self, subscribers: Sequence[Subscriber], since: datetime) -> dict[str, set[str]]:
         """uid → keys of the papers first seen from ``since`` on that the ledger holds for that subscriber."""
         promised: dict[str, set[str]] = defaultdict(set)

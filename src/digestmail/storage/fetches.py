@@ -43,3 +43,18 @@ class Fetches:
         with self._database.read() as connection:
             rows = connection.execute(query).mappings()
             return [Fetched(**{name: row[name] for name in Fetched.__dataclass_fields__}) for row in rows]
+
+    def failing(self) -> list[tuple[Fetched, datetime]]:
+        """Sources whose last answer was an error: the last answer, and since when it is so.
+
+        That is when all went well for the last time, or when they were first asked.
+        """
+        fetch = tables.fetch
+        failing = [fetched for fetched in self.latest() if fetched.error]
+        with self._database.read() as connection:
+            found = []
+            for fetched in failing:
+                asked = select(func.max(fetch.c.at), func.min(fetch.c.at)).where(fetch.c.source == fetched.source)
+                well = connection.execute(asked.where(fetch.c.error == "")).one()[0]
+                found.append((fetched, well or connection.execute(asked).one()[1]))
+            return found

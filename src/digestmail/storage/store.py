@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from digestmail.storage.audits import Audits
 from digestmail.storage.claims import Claims
 from digestmail.storage.corpus import Corpus
 from digestmail.storage.database import Database
@@ -33,6 +34,7 @@ class Store:
         journal = Journal(path.with_name(f"{path.name}.results") if path else None)
         self.claims = Claims(self._database, journal, owner)
         self.fetches = Fetches(self._database)
+        self.audits = Audits(self._database)
 
     @contextmanager
     def rehearsal(self) -> Iterator[None]:

@@ -1,0 +1,167 @@
+"""Runs the command again and again in forked children, each of which may be told where to die.
+
+``python -m crash.zygote`` reads one JSON object a line and answers with one. Everything is imported and every template
+compiled before the first fork, so that a child costs a tenth of a second. Nothing of the product knows of this: the
+places to die at are put around its seams in the child (transactions, the journal, files, sockets).
+"""
+
+import asyncio.selector_events
+import json
+import os
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import wraps
+from itertools import count
+from pathlib import Path
+from typing import Any, NoReturn
+
+import digestmail.cli.app  # noqa: F401 - forked children have it
+from crash import plants
+from digestmail.cli import main
+from digestmail.storage.database import Database
+from digestmail.storage.journal import Journal
+from digestmail.wiring import open_templates
+
+
+class Points:
+    """Counts the places that a child comes by, tells each through a pipe, and dies at one of them."""
+
+    def __init__(self, pipe: int, die_at: int | None, how: int) -> None:
+        self._pipe, self._die_at, self._how = pipe, die_at, how
+        self._numbers = count(1)  # threads come by, too: its next number is taken by one of them only
+
+    def __call__(self, name: str) -> None:
+        """Come by here."""
+        number = next(self._numbers)
+        os.write(self._pipe, f"{name}\n".encode())
+        if number == self._die_at:
+            os.kill(os.getpid(), self._how)
+
+    def around(self, owner: Any, name: str, label: str) -> None:
+        """A place before and one after each call of a function."""
+        real: Callable[..., Any] = getattr(owner, name)
+
+        @wraps(real)
+        def call(*arguments: Any, **options: Any) -> Any:
+            self(f"{label}: before")
+            result = real(*arguments, **options)
+            self(f"{label}: after")
+            return result
+
+        setattr(owner, name, call)
+
+    def in_transactions(self) -> None:
+        """Three places in each transaction that writes, named for the method whose transaction it is."""
+        real, point = Database.write, self
+
+        @contextmanager
+        def write(database: Database) -> Iterator[Any]:
+            name = sys._getframe(2).f_code.co_name
+            point(f"{name}: begin")
+            with real(database) as connection:
+                yield connection
+                point(f"{name}: before commit")
+            point(f"{name}: after commit")
+
+        Database.write = write  # type: ignore[method-assign, assignment]
+
+    def everywhere(self) -> None:
+        """All places."""
+        self.in_transactions()
+        for name in ("reserve", "append", "clear"):
+            self.around(Journal, name, f"journal {name}")
+        for name in ("link", "fsync"):
+            self.around(os, name, f"file {name}")
+        socket_transport = asyncio.selector_events._SelectorSocketTransport  # type: ignore[attr-defined]
+        self.around(socket_transport, "write", "socket write")
+        self.around(socket_transport, "_read_ready", "socket read")
+
+
+def _child(request: dict[str, Any], pipe: int) -> NoReturn:
+    code = 70
+    try:
+        os.chdir(request["cwd"])
+        log = os.open("child.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        os.dup2(log, 1)
+        os.dup2(log, 2)
+        if request.get("plant"):
+            plants.PLANTS[request["plant"]]()
+        for name in request.get("settings", ()):
+            plants.SETTINGS[name]()
+        Points(pipe, request.get("die_at"), signal.Signals[request.get("how", "SIGKILL")]).everywhere()
+        sys.argv = ["digestmail", *request["args"]]
+        main()
+        code = 0
+    except SystemExit as ended:
+        code = ended.code if isinstance(ended.code, int) else 0
+    except BaseException:  # noqa: BLE001 - a child has no caller to tell
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def _start(request: dict[str, Any]) -> tuple[int, int]:
+    reader, writer = os.pipe()
+    pid = os.fork()
+    if not pid:
+        os.close(reader)
+        _child(request, writer)
+    os.close(writer)
+    return pid, reader
+
+
+def _finish(pid: int, reader: int) -> dict[str, Any]:
+    with os.fdopen(reader, encoding="utf-8") as pipe:
+        points = pipe.read().splitlines()
+    _, status = os.waitpid(pid, 0)
+    return {"code": os.waitstatus_to_exitcode(status), "points": points}
+
+
+def _answer(request: dict[str, Any], running: dict[int, int]) -> dict[str, Any]:
+    match request["do"]:
+        case "run":
+            pid, reader = _start(request)
+            if "kill_after" in request:
+                time.sleep(request["kill_after"])
+                os.kill(pid, signal.SIGKILL)
+            return _finish(pid, reader)
+        case "start":
+            pid, reader = _start(request)
+            running[pid] = reader
+            return {"pid": pid}
+        case "stopped":  # wait until it has stopped itself, or ended
+            ended = os.waitid(os.P_PID, request["pid"], os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+            is_stopped = ended is not None and ended.si_code == os.CLD_STOPPED
+            if not is_stopped:
+                _finish(request["pid"], running.pop(request["pid"]))
+            return {"stopped": is_stopped}
+        case "signal":
+            os.kill(request["pid"], signal.Signals[request["how"]])
+            return {}
+        case _:
+            return _finish(request["pid"], running.pop(request["pid"]))
+
+
+def _warm_up(config: Path) -> None:
+    from digestmail.config import load_config
+
+    open_templates(load_config(config, os.environ)).load("issue")
+
+
+def serve() -> None:
+    """Answer until the input ends."""
+    _warm_up(Path(sys.argv[1]))
+    running: dict[int, int] = {}
+    for line in sys.stdin:
+        sys.stdout.write(json.dumps(_answer(json.loads(line), running)) + "\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    serve()
