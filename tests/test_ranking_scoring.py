@@ -310,3 +310,16 @@ def test_the_words_that_match_are_the_words_of_the_paper() -> None:
     one = paper('On Schr\\"odinger bridges')
     [match] = Index([one]).explain(parse_keywords(["schrodinger bridge"]), one.key).matches
     assert match.text == 'Schr\\"odinger bridges'
+
+
+def test_what_is_barred_stays_out_even_when_every_paper_holds_the_keyword() -> None:
+    everyone = [paper(f"Quantization {number}", key=f"arxiv:2606.{number:05}") for number in range(200)]
+    barred = {one.key for one in everyone[:150]}
+    ranking = Index(everyone).ranking(parse_keywords(["quantization"]), barred)
+    assert {ranked.paper.key for ranked in ranking.papers} == {one.key for one in everyone[150:]}
+
+
+def test_a_keyword_that_nearly_every_paper_holds_lets_no_other_paper_in() -> None:
+    everyone = [paper(f"Quantization {number}", key=f"arxiv:2606.{number:05}") for number in range(999)]
+    ranking = Index([*everyone, paper("Birds", key="arxiv:2606.99999")]).ranking(parse_keywords(["quantization"]))
+    assert "arxiv:2606.99999" not in {ranked.paper.key for ranked in ranking.papers}

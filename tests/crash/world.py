@@ -145,6 +145,10 @@ class World:
         args = ["run"] if day is None else ["run", "--date", self._days[day].isoformat()]
         return {"cwd": str(self.folder), "args": args, **how}
 
+    def log(self) -> str:
+        """All that the children have said."""
+        return (self.folder / "child.log").read_text(encoding="utf-8")
+
     def run(self, day: int | None = 0, **how: Any) -> Ended:
         """``die_at``: the number of a place; ``kill_after``: seconds; ``plant``: a bug."""
         return Ended(**self._yard.zygote.ask(do="run", **self.request(day, **how)))

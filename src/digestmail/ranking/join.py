@@ -109,7 +109,7 @@ class Join:
         totals = self.totals(asked)
         totals[~asked.positive] = np.inf  # all papers are in
         for row, kept_out in asked.barred.items():
-            totals[row, list(kept_out)] = 0.0
+            totals[row, list(kept_out)] = -np.inf  # below every bar, also that of a word which all papers hold: 0
         passes = self._passes(asked, totals)
         passed = np.count_nonzero(passes, axis=1).tolist()
         found = np.count_nonzero(totals > 0, axis=1).tolist()
@@ -137,7 +137,7 @@ class Join:
 
     def _passes(self, asked: Asked, totals: Floats) -> Flags:
         """Whether each paper reaches its bar; what writes none of the phrases has the highest."""
-        passes: Flags = totals >= asked.bar[:, np.newaxis]
+        passes: Flags = (totals >= asked.bar[:, np.newaxis]) & (totals > 0)
         rows = np.repeat(np.arange(len(asked)), np.diff(asked.starts))
         which, columns = self._writing(asked.numbers)
         enough = totals[rows[which], columns] >= asked.bars[which]
