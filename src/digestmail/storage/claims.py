@@ -29,6 +29,7 @@ from digestmail.storage import owners, tables
 from digestmail.storage.database import Database
 from digestmail.storage.deliveries import load
 from digestmail.storage.journal import Journal
+from digestmail.storage.plans import Shelf
 
 #: longer than all deadlines of SMTP together; a commitment begins it anew
 LEASE = timedelta(minutes=30)
@@ -78,9 +79,9 @@ class Turn:
 class Claims:
     """Claims, commitments, results. One pass at a time in a process, any number of processes at once."""
 
-    def __init__(self, database: Database, journal: Journal, owner: str | None = None) -> None:
+    def __init__(self, database: Database, shelf: Shelf, journal: Journal, owner: str | None = None) -> None:
         """``owner`` names the process that claims, by default this one."""
-        self._database, self._journal = database, journal
+        self._database, self._shelf, self._journal = database, shelf, journal
         self._owner = owner or owners.this_process()
 
     def turn(
@@ -145,7 +146,8 @@ class Claims:
             )
         )
         place = {number: at for at, number in enumerate(ids)}
-        return sorted(load(connection, _delivery.c.id.in_(ids)), key=lambda delivery: place[delivery.id])
+        claimed = load(connection, _delivery.c.id.in_(ids), self._shelf)
+        return sorted(claimed, key=lambda delivery: place[delivery.id])
 
     def recover(self, now: datetime, *, expires_after: timedelta, resend: bool) -> None:
         """Put in order what others have left behind, before a pass begins.

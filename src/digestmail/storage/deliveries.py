@@ -8,10 +8,10 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, and_, delete, func, insert, select, true
 
-from digestmail.model import Attempt, AttemptEvent, Delivery, DeliveryStatus, Issue, Paper, Receipt, Subscriber
+from digestmail.model import Attempt, AttemptEvent, Delivery, DeliveryStatus, Issue, Receipt, Subscriber
 from digestmail.storage import tables
 from digestmail.storage.database import CHUNK, Database, rows_by_id
-from digestmail.storage.plans import KeptTemplate, keep_snapshots, keep_template, papers_of, plan_json, planned_of
+from digestmail.storage.plans import KeptTemplate, Shelf, keep_snapshots, keep_template, plan_json, planned_of
 from digestmail.storage.subscribers import subscribers_of
 
 _delivery, _ledger, _subscriber, _paper = tables.delivery, tables.ledger, tables.subscriber, tables.paper
@@ -20,8 +20,8 @@ _delivery, _ledger, _subscriber, _paper = tables.delivery, tables.ledger, tables
 class Deliveries:
     """Slots, plans and the ledger."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, database: Database, shelf: Shelf) -> None:
+        self._database, self._shelf = database, shelf
 
     def taken_slots(self, since: date) -> set[tuple[str, date]]:
         """(subscriber uid, slot) of all slots from ``since`` on that need no planning: all but the empty ones."""
@@ -75,18 +75,19 @@ class Deliveries:
             _subscriber.c.email_key == email.lower() if email else true(),
         )
         with self._database.read() as connection:
-            return load(connection, condition, limit=limit)
+            return load(connection, condition, self._shelf, limit=limit)
 
     def get(self, delivery_id: int) -> Delivery | None:
         """The delivery with this number."""
         with self._database.read() as connection:
-            return next(iter(load(connection, _delivery.c.id == delivery_id)), None)
+            return next(iter(load(connection, _delivery.c.id == delivery_id, self._shelf)), None)
 
     def with_paper(self, email: str, key: str) -> Delivery | None:
         """The delivery that promised this paper to this subscriber, as the ledger has it."""
         held = select(_ledger.c.delivery_id).join(_paper).where(_paper.c.key == key)
         with self._database.read() as connection:
-            found = load(connection, and_(_subscriber.c.email_key == email.lower(), _delivery.c.id.in_(held)))
+            mine = and_(_subscriber.c.email_key == email.lower(), _delivery.c.id.in_(held))
+            found = load(connection, mine, self._shelf)
             return found[0] if found else None
 
     def past(self, delivery_id: int) -> list[Attempt]:
@@ -179,18 +180,18 @@ def _win(connection: Connection, issue: Issue, subscriber_id: int) -> tuple[Issu
     return replace(issue, papers=won, receipt=receipt), {one.paper.key: ids[one.paper.key] for one in won}
 
 
-def load(connection: Connection, condition: Any, *, limit: int | None = None) -> list[Delivery]:
+def load(connection: Connection, condition: Any, shelf: Shelf, *, limit: int | None = None) -> list[Delivery]:
     """The deliveries that meet a condition on deliveries and subscribers, newest slot first."""
     query = select(_delivery).join(_subscriber).where(condition)
     rows = connection.execute(query.order_by(_delivery.c.slot.desc(), _delivery.c.id).limit(limit)).mappings().all()
     subscribers = list(rows_by_id(connection, _subscriber, [row["subscriber_id"] for row in rows]))
     people = dict(zip((row["id"] for row in subscribers), subscribers_of(connection, subscribers), strict=True))
-    papers = papers_of(connection, (row["plan"] for row in rows))
-    return [_delivery_of(row, people[row["subscriber_id"]], papers) for row in rows]
+    shelf.fetch(connection, [row["plan"] for row in rows])
+    return [_delivery_of(row, people[row["subscriber_id"]], shelf) for row in rows]
 
 
-def _delivery_of(row: RowMapping, subscriber: Subscriber, papers: Mapping[int, Paper]) -> Delivery:
-    planned = planned_of(row["plan"], subscriber, papers)
+def _delivery_of(row: RowMapping, subscriber: Subscriber, shelf: Shelf) -> Delivery:
+    planned = planned_of(row["plan"], subscriber, shelf)
     same = ("id", "slot", "planned_at", "generation", "template", "attempts", "fence", "crashes", "ambiguous")
     return Delivery(
         subscriber=planned.subscriber,

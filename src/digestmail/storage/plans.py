@@ -8,7 +8,7 @@ as snapshots, templates as compiled, each once by its hash, and the plan names t
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, astuple, replace
 from datetime import date
 from typing import Any, NamedTuple
 
@@ -21,6 +21,8 @@ from digestmail.storage import tables
 from digestmail.storage.corpus import paper_of
 from digestmail.storage.database import CHUNK, rows_by_id
 
+_FIELDS, _EVIDENCE = {str(one): one for one in Field}, {str(one): one for one in Evidence}
+_KEPT_PAPERS = 1 << 14
 # counts grow by the hour: they are kept in each plan, so that a snapshot is good for many
 _COUNTS = ("upvotes", "comments")
 _NOT_KEPT = (*_COUNTS, "first_seen")
@@ -92,7 +94,7 @@ def plan_json(issue: Issue, paper_ids: Mapping[str, int], snapshots: Mapping[str
                 "score": ranked.score,
                 "topic": ranked.topic,
                 **{name: getattr(ranked.paper, name) for name in _COUNTS},
-                "matches": [asdict(match) for match in ranked.matches],
+                "matches": [astuple(match) for match in ranked.matches],
             }
             for ranked in issue.papers
         ],
@@ -114,21 +116,45 @@ class Planned(NamedTuple):
     receipt: Receipt
 
 
-def planned_of(plan: Mapping[str, Any], subscriber: Subscriber, papers: Mapping[int, Paper]) -> Planned:
-    """Read a plan. ``papers`` has what ``papers_of`` found, ``subscriber`` is as it is today."""
-    ranked = tuple(_ranked_of(planned, papers[_reference(planned)]) for planned in plan["papers"])
+class Shelf:
+    """Papers as plans name them. A snapshot never changes, so it is read once; all plans share it."""
+
+    def __init__(self) -> None:
+        self._snapshots: dict[int, Paper] = {}
+        self._counted: dict[tuple[int, int | None, int | None], Paper] = {}
+
+    def fetch(self, connection: Connection, plans: Iterable[Mapping[str, Any]]) -> None:
+        """Have at hand what these plans name."""
+        wanted = {_reference(planned) for plan in plans for planned in plan["papers"]}
+        if len(self._counted) > _KEPT_PAPERS:
+            self._snapshots, self._counted = {}, {}
+        missing = [number for number in wanted if number > 0 and number not in self._snapshots]
+        for row in rows_by_id(connection, tables.paper_snapshot, missing):
+            self._snapshots[row["id"]] = _paper_of_facts(row["facts"])
+        # plans of older versions name papers only, and papers change
+        current = [number for number in wanted if number < 0]
+        for row in rows_by_id(connection, tables.paper, (-number for number in current)):
+            self._snapshots[-row["id"]] = paper_of(row)
+        if current:
+            self._counted = {key: paper for key, paper in self._counted.items() if key[0] > 0}
+
+    def paper(self, planned: Mapping[str, Any]) -> Paper:
+        """The paper with the counts of a plan; it was fetched before."""
+        key = _reference(planned), planned["upvotes"], planned["comments"]
+        if key not in self._counted:
+            counts = {name: planned[name] for name in _COUNTS}
+            self._counted[key] = replace(self._snapshots[key[0]], **counts)
+        return self._counted[key]
+
+
+def planned_of(plan: Mapping[str, Any], subscriber: Subscriber, shelf: Shelf) -> Planned:
+    """Read a plan. ``shelf`` has its papers, ``subscriber`` is as it is today."""
+    ranked = tuple(
+        # plans of the first version have no topics
+        RankedPaper(shelf.paper(one), one["score"], tuple(map(_match_of, one["matches"])), one.get("topic", ""))
+        for one in plan["papers"]
+    )
     return Planned(_as_planned(subscriber, plan, ranked), ranked, Receipt(**plan["receipt"]))
-
-
-def papers_of(connection: Connection, plans: Iterable[Mapping[str, Any]]) -> dict[int, Paper]:
-    """The papers that plans name: by the id of the snapshot, or by the negative id of the paper in plans without."""
-    wanted = {_reference(planned) for plan in plans for planned in plan["papers"]}
-    snapshots = rows_by_id(connection, tables.paper_snapshot, (number for number in wanted if number > 0))
-    # plans of older versions name papers only
-    current = rows_by_id(connection, tables.paper, (-number for number in wanted if number < 0))
-    return {row["id"]: _paper_of_facts(row["facts"]) for row in snapshots} | {
-        -row["id"]: paper_of(row) for row in current
-    }
 
 
 def _reference(planned: Mapping[str, Any]) -> int:
@@ -158,18 +184,8 @@ def _as_planned(subscriber: Subscriber, plan: Mapping[str, Any], ranked: Sequenc
     )
 
 
-def _ranked_of(planned: Mapping[str, Any], paper: Paper) -> RankedPaper:
-    counted = replace(paper, **{name: planned[name] for name in _COUNTS})
-    # plans of the first version have neither topics nor kinds of evidence
-    return RankedPaper(counted, planned["score"], tuple(map(_match_of, planned["matches"])), planned.get("topic", ""))
-
-
-def _match_of(planned: Mapping[str, Any]) -> Match:
-    return Match(
-        **{
-            **planned,
-            "field": Field(planned["field"]),
-            "spans": tuple((start, end) for start, end in planned["spans"]),
-            "evidence": Evidence(planned.get("evidence", Evidence.EXACT)),
-        }
-    )
+def _match_of(planned: Sequence[Any] | Mapping[str, Any]) -> Match:
+    if isinstance(planned, Mapping):  # as older versions wrote them, the first one without kinds of evidence
+        planned = [planned.get(name, Evidence.EXACT) for name in Match.__dataclass_fields__]
+    keyword, field, text, count, points, spans, evidence = planned
+    return Match(keyword, _FIELDS[field], text, count, points, tuple(map(tuple, spans)), _EVIDENCE[evidence])

@@ -11,6 +11,7 @@ from digestmail.storage.deliveries import Deliveries
 from digestmail.storage.feedback import Feedback
 from digestmail.storage.fetches import Fetches
 from digestmail.storage.journal import Journal
+from digestmail.storage.plans import Shelf
 from digestmail.storage.subscribers import Subscribers
 
 
@@ -29,10 +30,11 @@ class Store:
         self.corpus = Corpus(self._database)
         self.subscribers = Subscribers(self._database)
         self.feedback = Feedback(self._database)
-        self.deliveries = Deliveries(self._database)
+        shelf = Shelf()
+        self.deliveries = Deliveries(self._database, shelf)
         path = self._database.path
         journal = Journal(path.with_name(f"{path.name}.results") if path else None)
-        self.claims = Claims(self._database, journal, owner)
+        self.claims = Claims(self._database, shelf, journal, owner)
         self.fetches = Fetches(self._database)
         self.audits = Audits(self._database)
 
