@@ -7,12 +7,12 @@ as snapshots, templates as compiled, each once by its hash, and the plan names t
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, astuple, replace
 from datetime import date
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Table, select
+from sqlalchemy import Connection, Row, Table, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from digestmail.model import Cadence, Evidence, Field, Issue, Match, Paper, RankedPaper, Receipt, Subscriber
@@ -23,6 +23,7 @@ from digestmail.storage.database import CHUNK, rows_by_id
 
 _FIELDS, _EVIDENCE = {str(one): one for one in Field}, {str(one): one for one in Evidence}
 _KEPT_PAPERS = 1 << 14
+_DIGEST_DIGITS = 32  # 128 bits
 # counts grow by the hour: they are kept in each plan, so that a snapshot is good for many
 _COUNTS = ("upvotes", "comments")
 _NOT_KEPT = (*_COUNTS, "first_seen")
@@ -55,27 +56,20 @@ def keep_template(connection: Connection, kept: KeptTemplate) -> None:
         insert_new(connection, tables.template, [{"hash": kept.hash, "parts": kept.parts}])
 
 
-def keep_snapshots(connection: Connection, papers: Iterable[tuple[int, Paper]]) -> dict[str, int]:
-    """For the key of each paper, given with its row, the id of the snapshot that holds what it says now."""
+def keep_snapshots(connection: Connection, papers: Iterable[tuple[int, Paper]]) -> dict[str, str]:
+    """Keep what each paper, given with its row, says now; the digest of each snapshot, by the key of the paper."""
     digests: dict[str, str] = {}
     rows: dict[str, dict[str, Any]] = {}
     for paper_id, paper in papers:
         facts = _facts(paper)
-        digest = hashlib.sha256(json.dumps([paper_id, facts], sort_keys=True).encode()).hexdigest()
+        told = json.dumps([paper_id, facts], sort_keys=True)
+        digest = hashlib.sha256(told.encode()).hexdigest()[:_DIGEST_DIGITS]
         digests[paper.key] = digest
         rows[digest] = {"paper_id": paper_id, "digest": digest, "facts": facts}
-    known = _snapshot_ids(connection, rows)
+    snapshot = tables.paper_snapshot.c
+    known = set(connection.execute(select(snapshot.digest).where(snapshot.digest.in_(rows))).scalars())
     insert_new(connection, tables.paper_snapshot, [row for digest, row in rows.items() if digest not in known])
-    known |= _snapshot_ids(connection, rows.keys() - known.keys())
-    return {key: known[digest] for key, digest in digests.items()}
-
-
-def _snapshot_ids(connection: Connection, digests: Iterable[str]) -> dict[str, int]:
-    snapshot, wanted, found = tables.paper_snapshot, sorted(digests), dict[str, int]()
-    for start in range(0, len(wanted), CHUNK):
-        query = select(snapshot.c.digest, snapshot.c.id).where(snapshot.c.digest.in_(wanted[start : start + CHUNK]))
-        found |= {row.digest: row.id for row in connection.execute(query)}
-    return found
+    return digests
 
 
 def _facts(paper: Paper) -> dict[str, Any]:
@@ -83,8 +77,8 @@ def _facts(paper: Paper) -> dict[str, Any]:
     return {name: value.isoformat() if isinstance(value, date) else value for name, value in facts.items()}
 
 
-def plan_json(issue: Issue, paper_ids: Mapping[str, int], snapshots: Mapping[str, int]) -> dict[str, Any]:
-    """The plan as it is stored. ``paper_ids`` and ``snapshots`` are rows, by the key of the paper."""
+def plan_json(issue: Issue, paper_ids: Mapping[str, int], snapshots: Mapping[str, str]) -> dict[str, Any]:
+    """The plan as it is stored. ``paper_ids`` are rows, ``snapshots`` digests, by the key of the paper."""
     profile = issue.subscriber.profile
     return {
         "papers": [
@@ -117,34 +111,40 @@ class Planned(NamedTuple):
 
 
 class Shelf:
-    """Papers as plans name them. A snapshot never changes, so it is read once; all plans share it."""
+    """Papers as plans name them. What a digest stands for never changes: it is read once, and all plans share it."""
 
     def __init__(self) -> None:
-        self._snapshots: dict[int, Paper] = {}
-        self._counted: dict[tuple[int, int | None, int | None], Paper] = {}
+        self._snapshots: dict[str, Paper] = {}
+        self._counted: dict[tuple[str, int | None, int | None], Paper] = {}
+        #: plans of older versions name papers only, and papers change
+        self._current: dict[int, Paper] = {}
 
     def fetch(self, connection: Connection, plans: Iterable[Mapping[str, Any]]) -> None:
         """Have at hand what these plans name."""
-        wanted = {_reference(planned) for plan in plans for planned in plan["papers"]}
+        wanted = [planned for plan in plans for planned in plan["papers"]]
         if len(self._counted) > _KEPT_PAPERS:
             self._snapshots, self._counted = {}, {}
-        missing = [number for number in wanted if number > 0 and number not in self._snapshots]
-        for row in rows_by_id(connection, tables.paper_snapshot, missing):
-            self._snapshots[row["id"]] = _paper_of_facts(row["facts"])
-        # plans of older versions name papers only, and papers change
-        current = [number for number in wanted if number < 0]
-        for row in rows_by_id(connection, tables.paper, (-number for number in current)):
-            self._snapshots[-row["id"]] = paper_of(row)
-        if current:
-            self._counted = {key: paper for key, paper in self._counted.items() if key[0] > 0}
+        digests = {planned["snapshot"] for planned in wanted if "snapshot" in planned}
+        for row in _snapshots(connection, digests - self._snapshots.keys()):
+            self._snapshots[row.digest] = _paper_of_facts(row.facts)
+        bare = (planned["id"] for planned in wanted if "snapshot" not in planned)
+        self._current = {row["id"]: paper_of(row) for row in rows_by_id(connection, tables.paper, bare)}
 
     def paper(self, planned: Mapping[str, Any]) -> Paper:
         """The paper with the counts of a plan; it was fetched before."""
-        key = _reference(planned), planned["upvotes"], planned["comments"]
+        digest, counts = planned.get("snapshot"), {name: planned[name] for name in _COUNTS}
+        if digest is None:
+            return replace(self._current[planned["id"]], **counts)
+        key = digest, *counts.values()
         if key not in self._counted:
-            counts = {name: planned[name] for name in _COUNTS}
-            self._counted[key] = replace(self._snapshots[key[0]], **counts)
+            self._counted[key] = replace(self._snapshots[digest], **counts)
         return self._counted[key]
+
+
+def _snapshots(connection: Connection, digests: Iterable[str]) -> Iterator[Row[Any]]:
+    snapshot, wanted = tables.paper_snapshot, sorted(digests)
+    for start in range(0, len(wanted), CHUNK):
+        yield from connection.execute(select(snapshot).where(snapshot.c.digest.in_(wanted[start : start + CHUNK])))
 
 
 def planned_of(plan: Mapping[str, Any], subscriber: Subscriber, shelf: Shelf) -> Planned:
@@ -155,10 +155,6 @@ def planned_of(plan: Mapping[str, Any], subscriber: Subscriber, shelf: Shelf) ->
         for one in plan["papers"]
     )
     return Planned(_as_planned(subscriber, plan, ranked), ranked, Receipt(**plan["receipt"]))
-
-
-def _reference(planned: Mapping[str, Any]) -> int:
-    return int(planned.get("snapshot") or -planned["id"])
 
 
 def _paper_of_facts(facts: Mapping[str, Any]) -> Paper:

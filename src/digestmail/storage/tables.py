@@ -175,9 +175,8 @@ template = Table(
 paper_snapshot = Table(
     "paper_snapshot",
     metadata,
-    Column("id", Integer, primary_key=True),
+    Column("digest", Text, primary_key=True),
     Column("paper_id", ForeignKey("paper.id"), nullable=False),
-    Column("digest", Text, nullable=False, unique=True),
     Column("facts", JSON, nullable=False),
 )
 

@@ -18,9 +18,8 @@ def upgrade() -> None:
     )
     op.create_table(
         "paper_snapshot",
-        sa.Column("id", sa.Integer, primary_key=True),
+        sa.Column("digest", sa.Text, primary_key=True),
         sa.Column("paper_id", sa.Integer, sa.ForeignKey("paper.id"), nullable=False),
-        sa.Column("digest", sa.Text, nullable=False, unique=True),
         sa.Column("facts", sa.JSON, nullable=False),
     )
     # written out: Alembic would build the table anew on SQLite, which the rows that refer to it forbid
