@@ -10,8 +10,6 @@ from collections.abc import Iterator, Sequence
 from email.message import Message
 from urllib.parse import unquote
 
-from flufl.bounce import all_failures
-
 from digestmail.mail.parsing import MAX_PARSED, addresses, blocks, header, parameter, parse, parts, words
 from digestmail.mail.reports import Incoming, Kind, Report
 from digestmail.mail.statuses import Fault, fault_of, status_code
@@ -111,6 +109,9 @@ def _from_daemon(message: Message) -> bool:
 
 
 def _heuristics(message: Message, raw: bytes) -> Iterator[Report]:
+    # imported here: it takes a while, and few reports need it
+    from flufl.bounce import all_failures
+
     beginning = message if len(raw) <= _MAX_HEURISTIC else parse(raw[:_MAX_HEURISTIC])
     try:
         temporary, permanent = all_failures(beginning)
@@ -135,10 +136,10 @@ def _line_with(code: str, said: str) -> str:
 def _complaints(message: Message, raw: bytes) -> Iterator[Report]:
     for part in parts(message, "message/feedback-report"):
         for fields in blocks(part)[:1]:
-            named = header(fields, "Original-Rcpt-To"), header(fields, "Removal-Recipient")
+            named_in = (header(fields, name) for name in ("Original-Rcpt-To", "Removal-Recipient"))
             yield Report(
                 kind=_feedback(header(fields, "Feedback-Type").lower()),
-                addresses=addresses(" ".join(named)),
+                addresses=addresses(" ".join(named_in)),
                 note=_note(f"{header(fields, 'Feedback-Type')} {header(fields, 'User-Agent')}"),
             )
         return

@@ -71,7 +71,7 @@ def header(message: Message, name: str) -> str:
     """A header as text, encoded words decoded (RFC 2047), on one line; empty when there is none."""
     value = str(message.get(name, ""))
     if "=?" in value:
-        with suppress(MANGLED):  # else it stays as it stands
+        with suppress(*MANGLED):  # else it stays as it stands
             value = "".join(
                 text.decode(charset or "ascii", "replace") if isinstance(text, bytes) else text
                 for text, charset in decode_header(value)

@@ -155,7 +155,12 @@ class Addresses:
 
     def list(self, email: str | None = None, *, limit: int | None = None) -> list[AddressEvent]:
         """Events, newest first; of one address, or of all and of nobody."""
-        query = select(_event, _subscriber.c.email, _delivery.c.slot).outerjoin(_subscriber).outerjoin(_delivery)
+        query = (
+            select(_event, _subscriber.c.email, _delivery.c.slot)
+            .select_from(_event)
+            .outerjoin(_subscriber, _subscriber.c.id == _event.c.subscriber_id)
+            .outerjoin(_delivery, _delivery.c.id == _event.c.delivery_id)
+        )
         if email is not None:
             query = query.where(_subscriber.c.email_key == email.lower())
         with self._database.read() as connection:
@@ -246,7 +251,7 @@ def _history(connection: Connection, fact: Fact) -> History | None:
     same = _event.c.subscriber_id == fact.about.id
     status = connection.execute(select(_subscriber.c.status).where(_subscriber.c.id == fact.about.id)).scalar_one()
     restored = connection.execute(select(func.max(_event.c.id)).where(same, _decided(Verdict.RESTORED))).scalar()
-    query = select(_event.c.kind, _event.c.at, _delivery.c.slot).outerjoin(_delivery)
+    query = select(_event.c.kind, _event.c.at, _delivery.c.slot).outerjoin_from(_event, _delivery)
     counted = connection.execute(query.where(same, _decided(Verdict.COUNTED), _event.c.id > (restored or 0)))
     return History(
         status=SubscriberStatus(status),
