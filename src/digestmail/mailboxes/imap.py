@@ -5,7 +5,7 @@ import imaplib
 import re
 import socket
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from threading import Timer
 from typing import Any
@@ -17,6 +17,7 @@ from digestmail.protocols import Letter
 _PORTS = {"imaps": 993, "imap": 143}
 # a command that is not answered by then never will be; a slow server may take its time for each byte of an answer
 _DEADLINE = 120.0
+_CONNECT, _GOODBYE = 30.0, 5.0
 _SIZE = re.compile(rb"RFC822\.SIZE (\d{1,12})")
 
 
@@ -82,10 +83,10 @@ class ImapMailbox:
         self._deadline = deadline
         self._client: imaplib.IMAP4 | None = None
 
-    def letters(self) -> Iterator[Letter]:
+    def letters(self) -> Generator[Letter, None, None]:
         """Log in, and yield the messages that are not seen, oldest first."""
-        self._open()
         try:
+            self._open()
             [found] = self._ask("SEARCH", lambda client: client.uid("SEARCH", "UNSEEN"))[:1] or [b""]
             for uid in (found or b"").split():
                 yield self._letter(uid.decode("ascii", "replace"))
@@ -125,7 +126,7 @@ class ImapMailbox:
         self._ask("SELECT", lambda client: client.select(f'"{quoted}"'))
 
     def _connect(self) -> imaplib.IMAP4:
-        address, wait = self._address, min(self._deadline, 30.0)
+        address, wait = self._address, min(self._deadline, _CONNECT)
         if address.implicit_tls:
             return imaplib.IMAP4_SSL(address.host, address.port, ssl_context=self._context, timeout=wait)
         return imaplib.IMAP4(address.host, address.port, timeout=wait)
@@ -151,12 +152,14 @@ class ImapMailbox:
         client, self._client = self._client, None
         if client is None:
             return
-        timer = Timer(5.0, _cut, [client])
+        timer = Timer(_GOODBYE, _cut, [client])
         timer.start()
         try:
-            client.logout()
-        except (OSError, imaplib.IMAP4.error):
-            pass  # it is over anyway
+            # it is over anyway
+            with contextlib.suppress(OSError, imaplib.IMAP4.error):
+                client.logout()
+            with contextlib.suppress(OSError):
+                client.shutdown()
         finally:
             timer.cancel()
 
