@@ -10,8 +10,8 @@ from digestmail.cli.common import (
     JsonOption,
     address_of,
     newsletter_of,
+    out,
     print_json,
-    print_table,
     say,
 )
 from digestmail.errors import NotFoundError
@@ -37,16 +37,18 @@ def events(
         found = newsletter.store.addresses.list(email, limit=limit)
     if as_json:
         print_json(found)
-    elif found:
-        columns = ("at (UTC)", "address", "what", "code", "issue", "from", "decision", "words")
-        print_table(*columns, rows=[_row(event) for event in found])
-    else:
+    elif not found:
         say("nothing has come back")
+    else:
+        for event in found:
+            out.print(_line(event, named=email is None), markup=False)
 
 
-def _row(event: AddressEvent) -> tuple[object, ...]:
-    when = f"{event.at:%Y-%m-%d %H:%M}"
-    return (when, event.email or "", event.kind, event.code, event.slot, event.source, event.decision, event.note)
+def _line(event: AddressEvent, *, named: bool) -> str:
+    """``2026-06-30 07:12  hard bounce 5.1.1 (issue 2026-06-29, maildir) → suppressed "no such user"``; UTC."""
+    about = (f"issue {event.slot}", event.source) if event.slot else (event.source,)
+    what = " ".join(filter(None, (event.kind, event.code, event.email if named else "", f"({', '.join(about)})")))
+    return f"{event.at:%Y-%m-%d %H:%M}  {what} → {event.decision}" + (f' "{event.note}"' if event.note else "")
 
 
 def unsuppress(

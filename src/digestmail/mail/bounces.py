@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from email.message import Message
 from urllib.parse import unquote
 
+from digestmail.errors import InputError
 from digestmail.mail.parsing import MAX_PARSED, addresses, blocks, header, parameter, parse, parts, words
 from digestmail.mail.reports import Incoming, Kind, Report
 from digestmail.mail.statuses import Fault, fault_of, status_code
@@ -51,6 +52,8 @@ def understand(raw: bytes, *, recipients: Sequence[str] = ()) -> Incoming:
     Raises InputError for what cannot be read at all.
     """
     message = parse(raw)
+    if not message.keys():
+        raise InputError("no message: it has no headers")
     reports = tuple(_reports(message, raw))
     return Incoming(
         digest=hashlib.sha256(raw.replace(b"\r\n", b"\n").strip()).hexdigest(),
