@@ -163,6 +163,14 @@ def test_a_person_who_quotes_a_bounce_is_a_person() -> None:
     assert only(raw).kind is Kind.REPLY
 
 
+def test_a_person_who_forwards_a_bounce_is_a_person() -> None:
+    forwarded = (
+        b"From: ann@example.org\r\nSubject: What is this?\r\nContent-Type: multipart/mixed; boundary=fwd\r\n\r\n"
+        b"--fwd\r\nContent-Type: message/rfc822\r\n\r\n" + letters.postfix() + b"\r\n--fwd--\r\n"
+    )
+    assert only(forwarded).kind is Kind.REPLY
+
+
 def test_a_daemon_that_nobody_understands_is_told_apart() -> None:
     assert only(letters.letter(sender="postmaster@example.org", subject="Quota")).kind is Kind.UNCLEAR
 
@@ -224,6 +232,9 @@ _PIECES = [
     b"Content-Type: message/rfc822\r\n\r\n",
     b"Content-Type: message/delivery-status\r\n\r\n",
     b"Content-Type: text/plain; charset*=no-such''x\r\n",
+    b"Content-Type: text/plain; charset=\x00\r\n",
+    b"Content-Transfer-Encoding: x-uuencode\r\n\r\nbegin 644 x\r\n#",
+    b"=?utf-8?b?abcde?=",
     b"Final-Recipient: rfc822;" + b"(" * 40,
     "Ünïcödé".encode("latin-1"),
 ]

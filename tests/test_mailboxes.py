@@ -156,6 +156,12 @@ def test_a_long_message_is_not_even_sent() -> None:
     assert not any("BODY" in command for command in server.commands)
 
 
+def test_a_message_that_somebody_else_deletes_meanwhile_is_none() -> None:
+    server = ImapServer({1: b"", 2: letters.postfix()})
+    with server.running():
+        assert contents(opened(server)) == [letters.postfix()]
+
+
 @pytest.mark.parametrize("starttls", [False, True], ids=["imaps", "starttls"])
 def test_a_server_with_another_certificate_gets_no_password(starttls: bool) -> None:
     with ImapServer({}, starttls=starttls).running() as server:

@@ -100,6 +100,11 @@ def test_what_is_no_message_is_told_and_costs_only_itself(house: House) -> None:
     assert done.stdout == f"unsubscribe {READER} → unsubscribed\n"
 
 
+def test_a_report_that_no_library_can_read_is_told_without_a_traceback(house: House) -> None:
+    mangled = letters.qmail().replace(b"Subject:", b"Content-Type: text/plain; charset=\0\r\nSubject:")
+    assert house.process("inbound", keep(house, mangled)).stderr == ""
+
+
 def test_programs_get_every_outcome(house: House) -> None:
     [outcome] = house.json("inbound", keep(house, letters.letter()))
     assert (outcome["kind"], outcome["address"], outcome["decision"]) == ("reply", READER, "noted")

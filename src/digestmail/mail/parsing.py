@@ -8,6 +8,7 @@ say, with short headers and few parts.
 import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from email.errors import MessageError
 from email.header import decode_header
 from email.message import Message
 from email.parser import BytesParser
@@ -24,7 +25,7 @@ _MAX_PARTS = 200
 _MAX_BOUNDARIES = 20
 _BOUNDARY = re.compile(rb"boundary[\s*\d]{0,9}=(?!3D)", re.IGNORECASE)
 # what the standard library raises on charsets, quotes, addresses and nesting that it did not foresee
-MANGLED = (AssertionError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+MANGLED = (AssertionError, AttributeError, LookupError, MessageError, RecursionError, TypeError, ValueError)
 _ADDRESS = re.compile(r"[^\s<>()\[\]:;,@\\\"\x00-\x1f]{1,64}@[^\s<>()\[\]:;,@\\\"\x00-\x1f]{1,255}")
 
 
@@ -89,15 +90,18 @@ def parameter(message: Message, name: str) -> str:
 
 
 def parts(message: Message, *types: str) -> Iterator[Message]:
-    """All parts of these types, outermost first; parts of returned messages too."""
-    for part in message.walk():
-        if part.get_content_type() in types:
-            yield part
+    """All parts of these types, but none of the messages within: what is returned or forwarded speaks for itself."""
+    if message.get_content_type() in types:
+        yield message
+    if message.get_content_maintype() == "multipart":
+        for part in blocks(message):
+            yield from parts(part, *types)
 
 
 def blocks(part: Message) -> list[Message]:
-    """The groups of fields in a message/delivery-status or message/feedback-report."""
-    payload = part.get_payload()
+    """What a part consists of: the groups of fields in a message/delivery-status or message/feedback-report."""
+    # asked for the payload of a part that has none of these, it would decode it, and stumble over the charset
+    payload = part.get_payload() if part.is_multipart() else []
     return [block for block in payload if isinstance(block, Message)] if isinstance(payload, list) else []
 
 

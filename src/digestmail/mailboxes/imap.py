@@ -89,7 +89,8 @@ class ImapMailbox:
             self._open()
             [found] = self._ask("SEARCH", lambda client: client.uid("SEARCH", "UNSEEN"))[:1] or [b""]
             for uid in (found or b"").split():
-                yield self._letter(uid.decode("ascii", "replace"))
+                if letter := self._letter(uid.decode("ascii", "replace")):
+                    yield letter
         finally:
             self._close()
 
@@ -99,7 +100,8 @@ class ImapMailbox:
         uid = letter.name.removeprefix("message ")
         self._ask("STORE", lambda client: client.uid("STORE", uid, "+FLAGS.SILENT", flags))
 
-    def _letter(self, uid: str) -> Letter:
+    def _letter(self, uid: str) -> Letter | None:
+        """None when somebody else has deleted it meanwhile."""
         name = f"message {uid}"
         # the size is asked for first, so that a long one is not sent at all
         sizes = self._ask("FETCH", lambda client: client.uid("FETCH", uid, "(RFC822.SIZE)"))
@@ -110,7 +112,7 @@ class ImapMailbox:
         what = f"(BODY.PEEK[]<0.{self._limit}>)"
         answer = self._ask("FETCH", lambda client: client.uid("FETCH", uid, what))
         content = next((one[1] for one in answer if isinstance(one, tuple)), b"")
-        return Letter(name, content, "" if content else "the server does not give it")
+        return Letter(name, content) if content else None
 
     def _open(self) -> None:
         address = self._address
