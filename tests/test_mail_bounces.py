@@ -132,7 +132,7 @@ def test_a_mail_that_asks_to_leave(subject: str) -> None:
 
 def test_the_token_of_a_mail_that_asks_to_leave_is_in_its_subject_or_its_address() -> None:
     assert understand(letters.unsubscribe(subject=f"unsubscribe {TOKEN}")).tokens == (TOKEN,)
-    assert understand(letters.unsubscribe(to=f"unsub+{TOKEN}@papers.example")).tokens == (TOKEN,)
+    assert TOKEN in understand(letters.unsubscribe(to=f"papers+unsub-{TOKEN}@papers.example")).tokens
 
 
 def test_whoever_writes_about_unsubscribing_does_not_ask_for_it() -> None:

@@ -1,23 +1,22 @@
 """What follows from what came back: who is suppressed, who is not, and how it is taken back."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 
 import pytest
-from sqlalchemy import update
 
 import letters
 from builders import NOON, issue, papers, subscriber
 from digestmail.errors import InputError, NotFoundError
 from digestmail.mail.reports import Kind
-from digestmail.model import Delivery, DeliveryStatus, Origin, SubscriberStatus
+from digestmail.model import AttemptEvent, Delivery, DeliveryStatus, Origin, SubscriberStatus
 from digestmail.newsletter import Newsletter
 from digestmail.newsletter.inbound import Outcome, receive
 from digestmail.newsletter.subscribe import Change, import_subscriptions, subscribe, sync, unsubscribe
 from digestmail.newsletter.suppression import count_rejection, unsuppress
 from digestmail.protocols import Letter
-from digestmail.storage import tables
+from digestmail.storage.claims import Settlement
 from digestmail.storage.store import Store
 from digestmail.testing import FixedClock
 from letters import MESSAGE_ID, READER, TOKEN
@@ -62,20 +61,19 @@ class Desk:
         assert found
         return found.status
 
-    def send(self, *, message_id: str, ago: int = 0) -> Delivery:
-        """An issue that the mail server took some days ago; ago 0 is now."""
+    def send(self, *, message_id: str, ago: int = 0, status: DeliveryStatus = DeliveryStatus.SENT) -> Delivery:
+        """An issue that the mail server took, or refused, some days ago; ago 0 is now."""
         store, now = self.newsletter.store, self.clock() - timedelta(days=ago)
         reader = store.subscribers.find(READER)
         assert reader
-        number = len(store.deliveries.find())
-        paper = papers(number + 1)[-1]
+        paper = papers(len(store.deliveries.find()) + 1)[-1]
         store.corpus.add([paper], now)
-        store.deliveries.plan([issue([paper], reader, slot=now.date())], send_empty=False)
-        [claimed] = store.deliveries.claim(now, limit=1)
-        store.deliveries.settle(claimed, DeliveryStatus.SENT, now, note="250 taken")
-        with store._database.write() as connection:
-            same = tables.delivery.c.id == claimed.id
-            connection.execute(update(tables.delivery).where(same).values(message_id=message_id))
+        store.deliveries.plan(
+            [replace(issue([paper], reader, slot=now.date()), message_id=message_id, composed_at=now)]
+        )
+        [claimed] = store.claims.turn(now, wanted=1).claimed
+        event = AttemptEvent.SENT if status is DeliveryStatus.SENT else AttemptEvent.FAILED
+        assert not store.claims.turn(now, settlements=[Settlement(claimed, status, event)]).lost
         return claimed
 
 
@@ -333,14 +331,7 @@ def test_a_dry_run_decides_and_keeps_nothing(desk: Desk) -> None:
 def rejected(desk: Desk, code: str = "5.1.1") -> str:
     """The mail server refuses an issue of a new day."""
     desk.clock.advance(days=1)
-    store, now = desk.newsletter.store, desk.clock()
-    reader = store.subscribers.find(READER)
-    assert reader
-    paper = papers(len(store.deliveries.find()) + 1)[-1]
-    store.corpus.add([paper], now)
-    store.deliveries.plan([issue([paper], reader, slot=now.date())], send_empty=False)
-    [claimed] = store.deliveries.claim(now, limit=1)
-    store.deliveries.settle(claimed, DeliveryStatus.HELD, now, note="refused")
+    claimed = desk.send(message_id=f"<{desk.clock():%j}@papers.example>", status=DeliveryStatus.FAILED)
     return count_rejection(desk.newsletter, claimed, code, f"550 {code} no").decision
 
 

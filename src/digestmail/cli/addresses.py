@@ -35,6 +35,7 @@ def events(
         if email and newsletter.store.subscribers.find(email) is None:
             raise NotFoundError(f"{email} is not subscribed")
         found = newsletter.store.addresses.list(email, limit=limit)
+        counts = newsletter.store.addresses.counts() if email is None else {}
     if as_json:
         print_json(found)
     elif not found:
@@ -42,6 +43,8 @@ def events(
     else:
         for event in found:
             out.print(_line(event, named=email is None), markup=False)
+        if counts:
+            say("in all: " + ", ".join(f"{count} {kind}" for kind, count in counts.items()))
 
 
 def _line(event: AddressEvent, *, named: bool) -> str:

@@ -34,7 +34,7 @@ _RETURNED_TOKENS = re.compile(
 _RETURNED_RECIPIENT = re.compile(rb"^X-HmXmrOriginalRecipient:([^\r\n]{3,320})", re.IGNORECASE | re.MULTILINE)
 _PLUS = re.compile(r"[A-Za-z0-9._=-]{0,64}\+([A-Za-z0-9._=-]{4,64})@")
 _SUBJECT_TOKEN = re.compile(r"subject=unsubscribe(?:\+|\s)+([A-Za-z0-9._=-]{4,200})", re.IGNORECASE)
-_LAST_SEGMENT = re.compile(r"https?://[^\s>]{1,400}/([A-Za-z0-9._=-]{4,200})>", re.IGNORECASE)
+_LAST_SEGMENT = re.compile(r"https?://[^\s>]{1,400}/([A-Za-z0-9._~=-]{4,400})>", re.IGNORECASE)
 _UNSUBSCRIBE = re.compile(r"unsubscribe(?:[\s:]+([A-Za-z0-9._=-]{4,200}))?", re.IGNORECASE)
 # a weak hint, used only where no header says it: English, German, French, Spanish, Chinese
 _AWAY = re.compile(
@@ -199,6 +199,8 @@ def _tokens(message: Message, raw: bytes, recipients: Sequence[str]) -> tuple[st
     for returned in _found(_RETURNED_TOKENS, raw):
         text = unquote(" ".join(returned.split()))[:_MAX_RETURNED]
         found += (match.group(1) for form in (_PLUS, _SUBJECT_TOKEN, _LAST_SEGMENT) for match in form.finditer(text))
+    # papers+unsub-TOKEN@example.org tells what is asked as well
+    found = [text for token in found for text in (token, token.removeprefix("unsub-"))]
     return tuple(dict.fromkeys(found))[:_MAX_FOUND]
 
 

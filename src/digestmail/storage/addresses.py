@@ -118,6 +118,10 @@ class AddressEvent:
         return self.decision.partition(":")[0]
 
 
+#: the policy; it is given no history when the fact is about nobody
+Decide = Callable[[Fact, History | None], Decision]
+
+
 class Addresses:
     """Append-only events, and the status that follows from them, in one transaction."""
 
@@ -138,17 +142,15 @@ class Addresses:
         query = select(_subscriber, _delivery.c.id.label("delivery_id"), _delivery.c.slot)
         return self._known(query.join_from(_delivery, _subscriber).where(ours))
 
-    def record(self, facts: Sequence[Fact], decide: Callable[[Fact, History | None], Decision]) -> list[AddressEvent]:
+    def record(self, facts: Sequence[Fact], decide: Decide) -> list[AddressEvent]:
         """Keep facts of one message with what is decided about each. Empty when that message was recorded before.
 
         ``decide`` is called inside the transaction, so that of two processes each sees what the other has counted.
         """
         with self._database.write() as connection:
-            if any(_recorded(connection, fact.digest) for fact in facts if fact.digest):
-                return []
-            return [_record(connection, fact, decide) for fact in facts]
+            return record(connection, facts, decide)
 
-    def preview(self, fact: Fact, decide: Callable[[Fact, History | None], Decision]) -> AddressEvent:
+    def preview(self, fact: Fact, decide: Decide) -> AddressEvent:
         """What ``record`` would say of a fact that is not worth keeping."""
         with self._database.read() as connection:
             return _as_event(fact, decide(fact, _history(connection, fact)))
@@ -198,6 +200,13 @@ class Addresses:
         return Known(row["id"], row["email"], SubscriberStatus(row["status"]), row.get("delivery_id"), row.get("slot"))
 
 
+def record(connection: Connection, facts: Sequence[Fact], decide: Decide) -> list[AddressEvent]:
+    """``Addresses.record`` within a transaction of the caller's."""
+    if any(_recorded(connection, fact.digest) for fact in facts if fact.digest):
+        return []
+    return [_record(connection, fact, decide) for fact in facts]
+
+
 def _decided(verdict: Verdict) -> Any:
     return _event.c.decision.startswith(verdict, autoescape=True)
 
@@ -206,7 +215,7 @@ def _recorded(connection: Connection, digest: str) -> bool:
     return connection.execute(select(_event.c.id).where(_event.c.digest == digest)).first() is not None
 
 
-def _record(connection: Connection, fact: Fact, decide: Callable[[Fact, History | None], Decision]) -> AddressEvent:
+def _record(connection: Connection, fact: Fact, decide: Decide) -> AddressEvent:
     decision = decide(fact, _history(connection, fact))
     event = _as_event(fact, decision)
     connection.execute(
