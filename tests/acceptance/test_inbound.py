@@ -83,6 +83,14 @@ def test_a_mail_server_pipes_a_message_in(house: House) -> None:
     assert status(house) == "unsubscribed"
 
 
+def test_two_pipes_at_once_count_one_message_once(house: House, returned: str) -> None:
+    bounce = keep(house, letters.postfix(code="5.2.2", returned=returned))
+    command = [sys.executable, "-m", "digestmail", "inbound", bounce]
+    pipes = [subprocess.Popen(command, cwd=house.folder, stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    said = sorted(pipe.communicate(timeout=120)[0].partition("→ ")[2] for pipe in pipes)
+    assert said == ["counted: 1 of 5\n", "read before\n", "read before\n"]
+
+
 def test_a_mail_server_tries_again_while_the_store_is_busy(house: House, returned: str) -> None:
     bounce = keep(house, letters.postfix(returned=returned))
     with closing(sqlite3.connect(house.folder / "digestmail.db", isolation_level=None)) as other:
