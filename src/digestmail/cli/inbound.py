@@ -21,6 +21,7 @@ from digestmail.cli.common import (
 )
 from digestmail.errors import ConfigError
 from digestmail.mail.parsing import MAX_MESSAGE
+from digestmail.mail.reports import Kind
 from digestmail.newsletter import subscribe as subscribing
 from digestmail.newsletter.inbound import Outcome, receive
 from digestmail.protocols import Mailbox
@@ -94,8 +95,9 @@ def _tell(outcome: Outcome, *, as_json: bool) -> None:
 def _line(outcome: Outcome) -> str:
     """``hard bounce 5.1.1 reader@example.org → suppressed``."""
     what = " ".join(filter(None, (outcome.kind, outcome.code, outcome.address)))
-    # what people and unknown machines say is worth a look; of the others the code tells all
-    said = f' "{outcome.note}"' if outcome.look and outcome.note else ""
+    # what people and unknown machines say is worth a look, and why we are blocked; of the others the code tells all
+    telling = outcome.note and (outcome.look or outcome.kind == Kind.BLOCKED)
+    said = f' "{outcome.note}"' if telling else ""
     return clean_line(f"{what}{said} → {outcome.decision}")
 
 
