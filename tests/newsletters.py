@@ -6,7 +6,7 @@ from pathlib import Path
 
 from builders import NOON, THE_LIST
 from digestmail.model import Cadence, Gate
-from digestmail.newsletter import Newsletter, Rules, Subscription
+from digestmail.newsletter import Newsletter, Resolve, Rules, Subscription, no_tokens
 from digestmail.protocols import Clock, Source, Transport
 from digestmail.ranking.profile import parse_keywords
 from digestmail.rendering.compile import Templates
@@ -34,6 +34,7 @@ def newsletter(
     transport: Transport | None = None,
     clock: Clock | None = None,
     subscriptions: Sequence[Subscription] = (),
+    resolve: Resolve = no_tokens,
     **rules: object,
 ) -> Newsletter:
     """A newsletter over a real store and the real templates, with doubles at its edges."""
@@ -49,4 +50,5 @@ def newsletter(
         subscriptions=tuple(subscriptions),
         clock=clock or FixedClock(NOON),
         new_id=lambda: f"id-{next(numbers)}",
+        resolve=resolve,
     )

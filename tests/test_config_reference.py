@@ -24,6 +24,7 @@ HEADINGS = {
     "ScheduleSettings": "## schedule",
     "OutboxSettings": "### kind: outbox",
     "SmtpSettings": "### kind: smtp",
+    "BouncesSettings": "## bounces",
     "SubscriberSettings": "## subscribers",
 }
 

@@ -16,6 +16,7 @@
     ├── StoreError             the database cannot be used
     ├── ClaimLost              another process has taken this delivery over
     ├── MessageError           a message cannot be built for one reader
+    ├── MailboxUnavailable     the mailbox with the bounces does not answer; later may help
     └── TransportError         a message could not be handed over
         ├── TransportUnavailable  nothing can go out now; later may help
         ├── DeliveryDeferred   this message was refused for now
@@ -95,6 +96,10 @@ class MessageError(DigestmailError):
 
 class StoreError(DigestmailError):
     """The database cannot be opened, read or written."""
+
+
+class MailboxUnavailable(DigestmailError):  # noqa: N818 - as above
+    """The mailbox that messages come in to does not answer, or refuses us; later may help."""
 
 
 class ClaimLost(DigestmailError):  # noqa: N818 - it says what happened, and nothing is broken

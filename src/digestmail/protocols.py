@@ -1,6 +1,7 @@
 """What the application asks of its adapters. Each docstring is the promise an adapter must keep."""
 
 from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Protocol
 
@@ -62,4 +63,37 @@ class Transport(Protocol):
 
     async def close(self) -> None:
         """Give back connections. Calling it twice, or without ``send``, does nothing."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A message that came in."""
+
+    #: what reports call it: a file name, ``message 4711``
+    name: str
+    #: empty when it could not be read
+    content: bytes
+    #: why it could not be read
+    problem: str = ""
+
+
+class Mailbox(Protocol):
+    """Where messages come in."""
+
+    #: ``file``, ``stdin``, ``maildir``, ``imap``
+    name: str
+
+    def letters(self) -> Iterator[Letter]:
+        """Yield the messages that are not done, each once; one that cannot be read, as a letter with its problem.
+
+        Raises InputError when there is no such mailbox, and MailboxUnavailable when it does not answer.
+        """
+        ...
+
+    def done(self, letter: Letter, *, look: bool) -> None:
+        """Mark one as done, so that the next call does not yield it. Nothing is deleted.
+
+        ``look`` marks it for a person to look at, where the mailbox has a mark for that.
+        """
         ...

@@ -68,6 +68,8 @@ def open_newsletter(
                 send_empty=config.issue.empty == "send",
                 template=config.issue.template,
                 at=config.schedule.at,
+                soft_limit=config.bounces.soft_limit,
+                soft_days=config.bounces.soft_days,
             ),
             store=store,
             sources=tuple(_source(config, source, client) for source in config.sources if not source.fallback),

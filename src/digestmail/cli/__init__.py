@@ -8,6 +8,7 @@ from digestmail.errors import (
     ConfigError,
     DigestmailError,
     InputError,
+    MailboxUnavailable,
     SourceError,
     StoreError,
     TemplateError,
@@ -20,6 +21,7 @@ _EXIT_CODES: tuple[tuple[type[DigestmailError], int], ...] = (
     (TemplateError, 78),
     (InputError, 65),
     (SourceError, 75),
+    (MailboxUnavailable, 75),
     (StoreError, 75),
     (TransportError, 75),
 )

@@ -6,8 +6,10 @@ import typer
 
 from digestmail import __version__
 from digestmail.cli import (
+    addresses,
     deliveries,
     feedback,
+    inbound,
     issues,
     keywords,
     operations,
@@ -50,11 +52,14 @@ app.add_typer(setup.config_app, name="config")
 app.command("subscribe")(readers.subscribe)
 app.command("unsubscribe")(readers.unsubscribe)
 app.add_typer(readers.app, name="subscribers")
+readers.app.command("events")(addresses.events)
+readers.app.command("unsuppress")(addresses.unsuppress)
 app.command("like")(feedback.like)
 app.command("dislike")(feedback.dislike)
 app.command("unlike")(feedback.unlike)
 app.command("fetch")(papers.fetch)
 app.command("run")(issues.run)
+app.command("inbound")(inbound.inbound)
 app.command("preview")(issues.preview)
 app.command("explain")(issues.explain)
 app.add_typer(keywords.app, name="keywords")

@@ -154,6 +154,8 @@ def configure_logging(verbose: bool) -> None:
     )
     for noisy in ("httpx", "httpcore", "alembic", "apscheduler"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+    # it logs every bounce that it stumbles over with a traceback, and says it by an exception as well
+    logging.getLogger("flufl.bounce").setLevel(logging.CRITICAL)
 
 
 def plural(number: int, noun: str) -> str:

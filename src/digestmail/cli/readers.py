@@ -106,17 +106,20 @@ def list_(
     with newsletter_of(config) as newsletter:
         subscribing.sync(newsletter)
         found = newsletter.store.subscribers.all(status)
+        reasons = newsletter.store.addresses.reasons()
     if as_json:
         print_json([exchange.record(subscriber) for subscriber in found])
     elif found:
-        print_table("address", "status", "cadence", "time zone", "keywords", rows=[_row(one) for one in found])
+        rows = [_row(one, reasons.get(one.email, "")) for one in found]
+        print_table("address", "status", "cadence", "time zone", "keywords", rows=rows)
     else:
         say("nobody is subscribed: 'digestmail subscribe ADDRESS -k KEYWORD' adds a reader")
 
 
-def _row(subscriber: Subscriber) -> tuple[object, ...]:
+def _row(subscriber: Subscriber, reason: str) -> tuple[object, ...]:
     keywords = ", ".join(format_keywords(subscriber.profile)) or "(the day's papers by upvotes)"
-    return (subscriber.email, subscriber.status, subscriber.cadence, subscriber.timezone, keywords)
+    status = f"{subscriber.status}: {reason}" if reason else subscriber.status
+    return (subscriber.email, status, subscriber.cadence, subscriber.timezone, keywords)
 
 
 @app.command("show")
@@ -149,7 +152,7 @@ def import_(
 ) -> None:
     """Subscribe everyone in a file: all of them, or none when the file has a mistake.
 
-    Doing it again changes nothing. People who have unsubscribed stay away.
+    Doing it again changes nothing. People who have unsubscribed stay away, and suppressed addresses stay suppressed.
     """
     with newsletter_of(config) as newsletter:
         subscriptions = exchange.read(path, newsletter.rules.gate)

@@ -291,6 +291,23 @@ class SmtpSettings(Section):
 TransportSettings = OutboxSettings | SmtpSettings
 
 
+class BouncesSettings(Section):
+    """When mail that comes back ends a subscription, for `digestmail inbound`."""
+
+    soft_limit: Whole = Field(
+        default=5,
+        ge=1,
+        le=100,
+        description="This many issues that bounce softly, with none arriving between, suppress.",
+    )
+    soft_days: Whole = Field(default=30, ge=1, le=365, description="For how many days a soft bounce counts.")
+    imap_password: SecretStr | None = Field(
+        default=None,
+        min_length=1,
+        description="For `inbound --imap`; the environment variable `DIGESTMAIL_IMAP_PASSWORD` comes before it.",
+    )
+
+
 class SubscriberSettings(Section):
     """One reader whose profile is kept in the file."""
 
@@ -341,6 +358,9 @@ class Config(Section):
         default=OutboxSettings(),
         description="Where messages go.",
     )
+    bounces: BouncesSettings = Field(
+        default=BouncesSettings(), description="When mail that comes back ends a subscription."
+    )
     templates: FilePath = Field(
         default=Path("templates"),
         description="A folder with templates of your own; they come before shipped ones of the same name.",
@@ -386,6 +406,7 @@ _SECTIONS: dict[str, type[Section]] = {
     "newsletter": NewsletterSettings,
     "issue": IssueSettings,
     "schedule": ScheduleSettings,
+    "bounces": BouncesSettings,
     "subscribers": SubscriberSettings,
 }
 

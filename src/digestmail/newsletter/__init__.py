@@ -12,10 +12,16 @@ from digestmail.storage.store import Store
 
 #: told of long work: what is going on, how many are done, how many there are
 Progress = Callable[[str, int, int], None]
+#: the uid of the subscriber that a token of a return path or an unsubscribe link names; None for anything else
+Resolve = Callable[[str], str | None]
 
 
 def no_progress(_what: str, _done: int, _total: int) -> None:
     """Nobody is watching."""
+
+
+def no_tokens(_token: str) -> None:
+    """No token is known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +55,9 @@ class Rules:
     on_ambiguous: Literal["resend", "hold"] = "resend"
     #: a delivery that was deferred for so long has failed
     expires_after: timedelta = timedelta(days=5)
+    #: this many issues that bounce softly within so many days suppress
+    soft_limit: int = 5
+    soft_days: int = 30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,4 +76,5 @@ class Newsletter:
     subscriptions: tuple[Subscription, ...] = ()
     clock: Clock
     new_id: Callable[[], str]
+    resolve: Resolve = no_tokens
     progress: Progress = no_progress

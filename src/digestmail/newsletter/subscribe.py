@@ -22,6 +22,8 @@ class Change(StrEnum):
     REMOVED = "unsubscribed"
     #: the person has left; a list that still names them does not bring them back
     LEFT_ALONE = "left alone (has unsubscribed)"
+    #: nor an address that mail comes back from, or that has called it spam
+    SUPPRESSED = "still suppressed ('digestmail subscribers unsuppress' lets it have mail again)"
     #: an imported list does not overrule the config file
     IN_FILE = "left alone (kept in the config file)"
 
@@ -40,7 +42,7 @@ class Synced:
 
 
 def subscribe(newsletter: Newsletter, subscription: Subscription) -> Change:
-    """Add an address, or give a known one a new profile.
+    """Add an address, or give a known one a new profile. A suppressed one stays suppressed.
 
     Raises InputError for an address that the config file keeps.
     """
@@ -115,9 +117,10 @@ def _changed(
 ) -> tuple[Subscriber, Change]:
     """The subscriber as it should be. ``invited``: the person asks themselves, which brings back one who has left."""
     if known and known.status in _GONE and not invited and not _dropped_by_file(known, origin):
-        return known, Change.LEFT_ALONE
+        suppressed = known.status is SubscriberStatus.SUPPRESSED
+        return known, Change.SUPPRESSED if suppressed else Change.LEFT_ALONE
     base = known or Subscriber(uid=newsletter.new_id(), email=asked.email, created_at=newsletter.clock())
-    returns = base.status in _GONE
+    returns = base.status is SubscriberStatus.UNSUBSCRIBED
     subscriber = replace(
         base,
         # what somebody thinks of papers outlives the keywords: only 'unlike' forgets it
@@ -134,6 +137,9 @@ def _changed(
     if origin is Origin.STORE and known.origin is Origin.CONFIG and not returns:
         same = replace(subscriber, origin=known.origin) == known
         return known, Change.UNCHANGED if same else Change.IN_FILE
+    if known.status is SubscriberStatus.SUPPRESSED:
+        # the new profile waits until mail may go there again
+        return subscriber, Change.SUPPRESSED
     if returns:
         return subscriber, Change.RETURNED
     return subscriber, Change.UNCHANGED if subscriber == known else Change.UPDATED

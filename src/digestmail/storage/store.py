@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from digestmail.storage.addresses import Addresses
 from digestmail.storage.audits import Audits
 from digestmail.storage.claims import Claims
 from digestmail.storage.corpus import Corpus
@@ -37,6 +38,7 @@ class Store:
         self.claims = Claims(self._database, shelf, journal, owner)
         self.fetches = Fetches(self._database)
         self.audits = Audits(self._database)
+        self.addresses = Addresses(self._database)
 
     @contextmanager
     def rehearsal(self) -> Iterator[None]:
