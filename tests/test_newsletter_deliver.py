@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from builders import NOON, papers, subscriber
-from digestmail.errors import DeliveryAmbiguous, DeliveryDeferred, StoreError, TransportUnavailable
+from builders import NOON, paper, papers, subscriber
+from digestmail.errors import DeliveryAmbiguous, DeliveryDeferred, DeliveryRejected, StoreError, TransportUnavailable
 from digestmail.model import AttemptEvent, DeliveryStatus, Envelope, SubscriberStatus
 from digestmail.newsletter import Newsletter
 from digestmail.newsletter.compose import plan_due
@@ -292,3 +292,22 @@ def test_an_issue_is_planned_with_the_template_of_that_moment(store: Store) -> N
     parts = store.deliveries.template(delivery.template or "")
     assert parts is not None
     assert parts["text"]["source"] == (ROOT / "templates" / "issue" / "body.txt").read_text(encoding="utf-8")
+
+
+def test_an_address_that_the_server_does_not_know_counts_and_is_suppressed_by_the_second_issue(store: Store) -> None:
+    clock = FixedClock(NOON)
+    refusals = [DeliveryRejected("550 5.1.1 no such user", code="5.1.1", about_address=True) for _ in range(2)]
+    house = planned(store, Recorder(refusals), clock=clock)
+    deliver(house)
+    assert store.subscribers.all()[0].status is SubscriberStatus.ACTIVE
+    clock.advance(days=1)
+    store.corpus.add([paper("Quantization, a day later", key="arxiv:2607.00001")], clock())
+    plan_due(house, clock())
+    deliver(house)
+    assert store.subscribers.all()[0].status is SubscriberStatus.SUPPRESSED
+
+
+def test_a_refusal_for_policy_is_no_fault_of_the_reader(store: Store) -> None:
+    deliver(planned(store, Recorder([DeliveryRejected("554 5.7.1 spam", code="5.7.1")])))
+    assert store.subscribers.all()[0].status is SubscriberStatus.ACTIVE
+    assert statuses(store) == {DeliveryStatus.FAILED: 1}

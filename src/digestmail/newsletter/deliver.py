@@ -28,6 +28,7 @@ from digestmail.mail.links import unsubscribe_mailto
 from digestmail.mail.message import build_message
 from digestmail.model import AttemptEvent, Delivery, DeliveryStatus, Envelope, Issue, Rendered
 from digestmail.newsletter import Newsletter
+from digestmail.newsletter.suppression import count_rejection
 from digestmail.newsletter.turns import Turns, released
 from digestmail.rendering.budget import Fitted, fit
 from digestmail.rendering.compile import restored
@@ -246,6 +247,9 @@ class _Pass:
     async def _deliver(self, delivery: Delivery) -> None:
         try:
             settlement = await self._attempt(delivery)
+            if settlement.status is DeliveryStatus.FAILED and settlement.code:
+                # before it is settled: what is counted twice counts once, what is forgotten is never counted
+                count_rejection(self._newsletter, delivery, settlement.code, settlement.note)
             await self._turns.settle(settlement)
         except ClaimLost as error:
             _log.warning("%s", error)
