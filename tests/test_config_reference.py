@@ -24,6 +24,8 @@ HEADINGS = {
     "ScheduleSettings": "## schedule",
     "OutboxSettings": "### kind: outbox",
     "SmtpSettings": "### kind: smtp",
+    "RelaySettings": "### relays",
+    "DeliverySettings": "## delivery",
     "SubscriberSettings": "## subscribers",
 }
 

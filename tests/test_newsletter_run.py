@@ -23,6 +23,7 @@ from digestmail.model import DeliveryStatus, Envelope, Origin, SubscriberStatus
 from digestmail.newsletter.preview import preview
 from digestmail.newsletter.run import run
 from digestmail.newsletter.subscribe import subscribe, unsubscribe
+from digestmail.protocols import Commit
 from digestmail.rendering.compile import Templates
 from digestmail.storage.store import Store
 from digestmail.testing import FixedClock, ListSource, MemoryTransport
@@ -164,9 +165,9 @@ class _Recording(MemoryTransport):
         super().__init__(failures)
         self.seen: list[bytes] = []
 
-    def send(self, envelope: Envelope) -> str:
+    async def send(self, envelope: Envelope, commit: Commit) -> str:
         self.seen.append(envelope.content)
-        return super().send(envelope)
+        return await super().send(envelope, commit)
 
 
 def test_a_message_refused_for_good_is_kept_and_does_not_hold_up_others(store: Store) -> None:
@@ -192,10 +193,10 @@ def test_when_nothing_can_go_out_the_run_stops_and_the_next_one_completes(store:
 
 def test_a_crash_in_mid_batch_costs_nobody_their_issue(store: Store) -> None:
     class Dying(MemoryTransport):
-        def send(self, envelope: Envelope) -> str:
+        async def send(self, envelope: Envelope, commit: Commit) -> str:
             if len(self.messages) == 3:
                 raise KeyboardInterrupt
-            return super().send(envelope)
+            return await super().send(envelope, commit)
 
     dying = Dying()
     readers = [subscription(f"reader{number}@example.org") for number in range(10)]
@@ -340,11 +341,11 @@ class _Flaky(MemoryTransport):
         self._failing = failing
         self._calls = -1
 
-    def send(self, envelope: Envelope) -> str:
+    async def send(self, envelope: Envelope, commit: Commit) -> str:
         self._calls += 1
         if self._calls in self._failing:
             raise DeliveryDeferred("451 later")
-        return super().send(envelope)
+        return await super().send(envelope, commit)
 
 
 def test_one_address_that_no_message_can_carry_does_not_hold_up_the_others(store: Store) -> None:

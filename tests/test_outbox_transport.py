@@ -1,5 +1,6 @@
 """The outbox: complete or absent, once, whatever happens."""
 
+import asyncio
 import errno
 import os
 import stat
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 
 from digestmail.errors import TransportUnavailable
 from digestmail.model import Envelope
+from digestmail.protocols import Commit
 from digestmail.transports.outbox import OutboxTransport
 
 ENVELOPE = Envelope(
@@ -37,30 +39,39 @@ def failing(number: int) -> Callable[..., NoReturn]:
     return call
 
 
+async def _committed() -> None:
+    """Nobody else is there."""
+
+
+def send(transport: OutboxTransport, envelope: Envelope, commit: Commit = _committed) -> str:
+    """What one lane of a pass does."""
+    return asyncio.run(transport.send(envelope, commit))
+
+
 def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
 def test_a_message_is_a_file_with_a_readable_name(tmp_path: Path) -> None:
-    reply = OutboxTransport(tmp_path).send(ENVELOPE)
+    reply = send(OutboxTransport(tmp_path), ENVELOPE)
     assert names(tmp_path) == ["2024-01-29_reader@example.net_abcdefgh.eml"]
     assert Path(reply) == OutboxTransport(tmp_path).path_of(ENVELOPE)
 
 
 def test_the_file_holds_the_bytes_of_the_message(tmp_path: Path) -> None:
     content = bytes(range(256)) * 300
-    path = Path(OutboxTransport(tmp_path).send(replace(ENVELOPE, content=content)))
+    path = Path(send(OutboxTransport(tmp_path), replace(ENVELOPE, content=content)))
     assert path.read_bytes() == content
 
 
 def test_nothing_but_the_message_is_left_in_the_folder(tmp_path: Path) -> None:
-    OutboxTransport(tmp_path).send(ENVELOPE)
+    send(OutboxTransport(tmp_path), ENVELOPE)
     assert len(names(tmp_path)) == 1
 
 
 def test_a_missing_folder_is_made_with_its_parents(tmp_path: Path) -> None:
     folder = tmp_path / "var" / "mail" / "outbox"
-    assert Path(OutboxTransport(folder).send(ENVELOPE)).parent == folder
+    assert Path(send(OutboxTransport(folder), ENVELOPE)).parent == folder
 
 
 def test_asking_for_the_path_makes_no_folder(tmp_path: Path) -> None:
@@ -70,9 +81,9 @@ def test_asking_for_the_path_makes_no_folder(tmp_path: Path) -> None:
 
 def test_a_message_that_is_there_is_delivered_and_left_alone(tmp_path: Path) -> None:
     transport = OutboxTransport(tmp_path)
-    first = transport.send(ENVELOPE)
+    first = send(transport, ENVELOPE)
     before = Path(first).stat()
-    second = transport.send(replace(ENVELOPE, content=b"rendered anew"))
+    second = send(transport, replace(ENVELOPE, content=b"rendered anew"))
     assert second == first
     assert Path(first).read_bytes() == ENVELOPE.content
     assert Path(first).stat().st_mtime_ns == before.st_mtime_ns
@@ -81,17 +92,17 @@ def test_a_message_that_is_there_is_delivered_and_left_alone(tmp_path: Path) -> 
 
 def test_messages_of_other_readers_days_and_ids_are_other_files(tmp_path: Path) -> None:
     transport = OutboxTransport(tmp_path)
-    transport.send(ENVELOPE)
-    transport.send(replace(ENVELOPE, rcpt_to="other@example.net"))
-    transport.send(replace(ENVELOPE, slot=date(2024, 1, 30)))
-    transport.send(replace(ENVELOPE, message_id="<bbcdefgh234567abcdefgh2345@example.org>"))
+    send(transport, ENVELOPE)
+    send(transport, replace(ENVELOPE, rcpt_to="other@example.net"))
+    send(transport, replace(ENVELOPE, slot=date(2024, 1, 30)))
+    send(transport, replace(ENVELOPE, message_id="<bbcdefgh234567abcdefgh2345@example.org>"))
     assert len(names(tmp_path)) == 4
 
 
 def test_the_file_follows_the_umask(tmp_path: Path) -> None:
     before = os.umask(0o027)
     try:
-        path = Path(OutboxTransport(tmp_path).send(ENVELOPE))
+        path = Path(send(OutboxTransport(tmp_path), ENVELOPE))
     finally:
         os.umask(before)
     assert stat.S_IMODE(path.stat().st_mode) == 0o640
@@ -100,7 +111,7 @@ def test_the_file_follows_the_umask(tmp_path: Path) -> None:
 def test_leftovers_of_a_crash_do_not_disturb(tmp_path: Path) -> None:
     leftover = tmp_path / ".0123456789abcdef.tmp"
     leftover.write_bytes(b"half a mess")
-    path = Path(OutboxTransport(tmp_path).send(ENVELOPE))
+    path = Path(send(OutboxTransport(tmp_path), ENVELOPE))
     assert path.read_bytes() == ENVELOPE.content
     assert leftover.read_bytes() == b"half a mess"
 
@@ -110,7 +121,7 @@ def test_a_planted_link_is_neither_followed_nor_taken_for_the_message(tmp_path: 
     (tmp_path / "outbox").mkdir()
     transport.path_of(ENVELOPE).symlink_to(tmp_path / "elsewhere")
     with pytest.raises(TransportUnavailable, match="file exists"):
-        transport.send(ENVELOPE)
+        send(transport, ENVELOPE)
     assert names(tmp_path) == ["outbox"]
 
 
@@ -118,7 +129,7 @@ def test_a_folder_in_the_place_of_the_message_is_not_a_delivery(tmp_path: Path) 
     transport = OutboxTransport(tmp_path)
     transport.path_of(ENVELOPE).mkdir()
     with pytest.raises(TransportUnavailable, match="file exists"):
-        transport.send(ENVELOPE)
+        send(transport, ENVELOPE)
     assert len(names(tmp_path)) == 1
 
 
@@ -126,21 +137,21 @@ def test_a_file_in_the_place_of_the_folder_is_named(tmp_path: Path) -> None:
     folder = tmp_path / "outbox"
     folder.write_text("not a folder")
     with pytest.raises(TransportUnavailable) as caught:
-        OutboxTransport(folder).send(ENVELOPE)
+        send(OutboxTransport(folder), ENVELOPE)
     assert str(caught.value) == f"outbox {folder}: file exists"
 
 
 def test_a_file_among_the_parents_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("not a folder")
     with pytest.raises(TransportUnavailable, match=r"outbox .*/file/outbox: not a directory"):
-        OutboxTransport(tmp_path / "file" / "outbox").send(ENVELOPE)
+        send(OutboxTransport(tmp_path / "file" / "outbox"), ENVELOPE)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_a_folder_without_permission_is_reported(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
     with pytest.raises(TransportUnavailable, match="permission denied"):
-        OutboxTransport(tmp_path).send(ENVELOPE)
+        send(OutboxTransport(tmp_path), ENVELOPE)
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
@@ -157,23 +168,23 @@ def test_a_full_disk_leaves_no_message_and_no_leftover(tmp_path: Path, monkeypat
     with monkeypatch.context() as patched:
         patched.setattr(os, "open", open_full)
         with pytest.raises(TransportUnavailable, match=f"outbox {tmp_path}: no space left on device"):
-            OutboxTransport(tmp_path).send(ENVELOPE)
+            send(OutboxTransport(tmp_path), ENVELOPE)
     assert names(tmp_path) == []
-    assert Path(OutboxTransport(tmp_path).send(ENVELOPE)).read_bytes() == ENVELOPE.content
+    assert Path(send(OutboxTransport(tmp_path), ENVELOPE)).read_bytes() == ENVELOPE.content
 
 
 @pytest.mark.parametrize("call", ["fsync", "link"])
 def test_a_failing_system_call_leaves_no_leftover(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str) -> None:
     monkeypatch.setattr(os, call, failing(errno.EIO))
     with pytest.raises(TransportUnavailable, match="input/output error"):
-        OutboxTransport(tmp_path).send(ENVELOPE)
+        send(OutboxTransport(tmp_path), ENVELOPE)
     assert names(tmp_path) == []
 
 
 @pytest.mark.parametrize("number", [errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS])
 def test_a_file_system_without_hard_links_will_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
     monkeypatch.setattr(os, "link", failing(number))
-    path = Path(OutboxTransport(tmp_path).send(ENVELOPE))
+    path = Path(send(OutboxTransport(tmp_path), ENVELOPE))
     assert path.read_bytes() == ENVELOPE.content
     assert len(names(tmp_path)) == 1
 
@@ -191,9 +202,9 @@ def test_file_and_folder_are_on_the_disk_before_the_message_counts(
         really_sync(descriptor)
 
     monkeypatch.setattr(os, "fsync", fsync)
-    OutboxTransport(tmp_path).send(ENVELOPE)
+    send(OutboxTransport(tmp_path), ENVELOPE)
     assert seen == [("file", False), ("folder", True)]
-    OutboxTransport(tmp_path).send(ENVELOPE)
+    send(OutboxTransport(tmp_path), ENVELOPE)
     assert seen[2:] == [("folder", True)]
 
 
@@ -201,11 +212,11 @@ def test_two_processes_may_deliver_the_same_message_at_once(tmp_path: Path) -> N
     replies: list[str] = []
     start = threading.Barrier(8)
 
-    def send() -> None:
+    def deliver() -> None:
         start.wait()
-        replies.append(OutboxTransport(tmp_path / "outbox").send(ENVELOPE))
+        replies.append(send(OutboxTransport(tmp_path / "outbox"), ENVELOPE))
 
-    threads = [threading.Thread(target=send) for _ in range(8)]
+    threads = [threading.Thread(target=deliver) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -226,7 +237,7 @@ def test_a_message_delivered_by_another_process_in_between_is_kept(
         really_link(source, target)
 
     monkeypatch.setattr(os, "link", link)
-    assert OutboxTransport(tmp_path).send(ENVELOPE) == str(path)
+    assert send(OutboxTransport(tmp_path), ENVELOPE) == str(path)
     assert path.read_bytes() == b"the other one"
     assert len(names(tmp_path)) == 1
 

@@ -1,6 +1,6 @@
 """What the application asks of its adapters. Each docstring is the promise an adapter must keep."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from datetime import date, datetime
 from typing import Protocol
 
@@ -8,6 +8,9 @@ from digestmail.model import Envelope, Paper, SkippedEntry
 
 #: Gives the present as an aware UTC datetime.
 Clock = Callable[[], datetime]
+
+#: Makes durable, before it happens, what cannot be taken back. Raises ClaimLost when it must not happen any more.
+Commit = Callable[[], Awaitable[None]]
 
 
 class Source(Protocol):
@@ -29,19 +32,45 @@ class Source(Protocol):
 
 
 class Transport(Protocol):
-    """Takes messages out."""
+    """Takes messages out.
 
-    def send(self, envelope: Envelope) -> str:
+    All calls come from one event loop. Up to ``lanes`` calls of ``send`` are under way at once.
+    """
+
+    @property
+    def lanes(self) -> int:
+        """How many messages may be under way at once at most."""
+        ...
+
+    async def ready(self) -> None:
+        """Return when another message can be taken now.
+
+        Rate limits and servers that ask to slow down make callers wait here, before they claim anything.
+
+        Raises TransportUnavailable when nothing can go out.
+        """
+        ...
+
+    async def send(self, envelope: Envelope, commit: Commit) -> str:
         """Hand over one message and return the reply (one line).
+
+        Awaits ``commit()`` exactly once on the way to success, after everything that can be taken back and right before
+        what cannot: the final dot, the name of a file. What ``commit`` raises passes through, and then nothing was
+        handed over. No ``commit`` means that nothing was handed over, either.
 
         Returning means the message is safe on the other side. Handing over the same Message-ID again must not harm: a
         transport that can see that it has the message returns as if it had just taken it.
 
-        Raises DeliveryDeferred or DeliveryRejected about this message, TransportUnavailable when no message can go out
-        now.
+        A cancelled ``send`` ends at once. Whether the message was handed over is then as unknown as after a crash.
+
+        Raises DeliveryDeferred, DeliveryRejected or DeliveryAmbiguous about this message, TransportUnavailable when no
+        message can go out now.
         """
         ...
 
-    def close(self) -> None:
-        """Give back connections. Calling it twice, or without ``send``, does nothing."""
+    async def close(self) -> None:
+        """Give back connections; those that are idle are ended politely. Twice, or without ``send``, it does nothing.
+
+        A later ``send`` works again.
+        """
         ...

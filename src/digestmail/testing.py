@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 
 from digestmail.errors import SourceError, TransportError
 from digestmail.model import Envelope, Paper, SkippedEntry
+from digestmail.protocols import Commit
 
 
 class FixedClock:
@@ -47,13 +48,22 @@ class MemoryTransport:
         self.failures = list(failures)
         self.closed = 0
 
-    def send(self, envelope: Envelope) -> str:
+    @property
+    def lanes(self) -> int:
+        """One after the other."""
+        return 1
+
+    async def ready(self) -> None:
+        """At any time."""
+
+    async def send(self, envelope: Envelope, commit: Commit) -> str:
         """Keep the message."""
         if self.failures:
             raise self.failures.pop(0)
+        await commit()
         self.messages[envelope.message_id] = envelope
         return f"kept {envelope.message_id}"
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Count the calls."""
         self.closed += 1

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import time
+from datetime import time, timedelta
+from typing import Literal
 
 from digestmail.model import Cadence, Gate, MailingList, Profile
 from digestmail.protocols import Clock, Source, Transport
@@ -44,6 +45,10 @@ class Rules:
     template: str = "issue"
     #: an issue is due from this local time of the subscriber on
     at: time = time(0, 0)
+    #: what becomes of a delivery of which nobody knows whether the server accepted it
+    on_ambiguous: Literal["resend", "hold"] = "resend"
+    #: a delivery that could not be made for so long has failed
+    expires_after: timedelta = timedelta(days=5)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,11 +1,19 @@
 """Deliver: claim what is due, render it from its plan, hand it to the transport, settle it."""
 
+import asyncio
 import logging
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from digestmail.errors import AddressError, DeliveryDeferred, DeliveryRejected, MessageError, TransportUnavailable
+from digestmail.errors import (
+    AddressError,
+    DeliveryAmbiguous,
+    DeliveryDeferred,
+    DeliveryRejected,
+    MessageError,
+    TransportUnavailable,
+)
 from digestmail.mail.links import unsubscribe_mailto
 from digestmail.mail.message import build_message
 from digestmail.model import Delivery, DeliveryStatus, Envelope, Issue, Rendered
@@ -82,6 +90,11 @@ def deliver(newsletter: Newsletter, *, patient: bool = False, only: str | None =
     minutes); ``only`` is one subscriber's address.
     """
     report = DeliveryReport()
+    asyncio.run(_deliver(newsletter, report, patient=patient, only=only))
+    return report
+
+
+async def _deliver(newsletter: Newsletter, report: DeliveryReport, *, patient: bool, only: str | None) -> None:
     last_id = 0
     while not report.unavailable:
         claimed = newsletter.store.deliveries.claim(
@@ -90,18 +103,17 @@ def deliver(newsletter: Newsletter, *, patient: bool = False, only: str | None =
         if not claimed:
             break
         last_id = max(delivery.id for delivery in claimed)
-        _send_batch(newsletter, claimed, report)
+        await _send_batch(newsletter, claimed, report)
         newsletter.progress("Sending", sum(report.counts.values()), 0)
-    newsletter.transport.close()
-    return report
+    await newsletter.transport.close()
 
 
-def _send_batch(newsletter: Newsletter, claimed: list[Delivery], report: DeliveryReport) -> None:
+async def _send_batch(newsletter: Newsletter, claimed: list[Delivery], report: DeliveryReport) -> None:
     waiting = list(claimed)
     try:
         joining = joining_for(newsletter)
         while waiting:
-            _send(newsletter, waiting[0], joining, report)
+            await _send(newsletter, waiting[0], joining, report)
             waiting.pop(0)
     except TransportUnavailable as error:
         report.unavailable = str(error)
@@ -113,13 +125,13 @@ def _send_batch(newsletter: Newsletter, claimed: list[Delivery], report: Deliver
             report.counts[DeliveryStatus.DEFERRED] += len(waiting)
 
 
-def _send(newsletter: Newsletter, delivery: Delivery, joining: Joining, report: DeliveryReport) -> None:
+async def _send(newsletter: Newsletter, delivery: Delivery, joining: Joining, report: DeliveryReport) -> None:
     next_at = None
     try:
-        note = newsletter.transport.send(message_of(newsletter, delivery, joining).envelope)
+        note = await newsletter.transport.send(message_of(newsletter, delivery, joining).envelope, _no_commit)
         status = DeliveryStatus.SENT
         report.replies.append(note)
-    except DeliveryDeferred as error:
+    except (DeliveryDeferred, DeliveryAmbiguous) as error:
         status, note = DeliveryStatus.DEFERRED, str(error)
         next_at = _next_attempt(delivery, newsletter.clock())
     except (DeliveryRejected, AddressError, MessageError) as error:
@@ -136,6 +148,10 @@ def _send(newsletter: Newsletter, delivery: Delivery, joining: Joining, report: 
         delivery.attempts,
         status,
     )
+
+
+async def _no_commit() -> None:
+    """The claim is all that is made durable before a message goes out."""
 
 
 def _next_attempt(delivery: Delivery, now: datetime) -> datetime:

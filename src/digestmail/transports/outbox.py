@@ -13,6 +13,7 @@ from pathlib import Path
 
 from digestmail.errors import TransportUnavailable
 from digestmail.model import Envelope
+from digestmail.protocols import Commit
 
 _UNSAFE = re.compile(r"[^a-z0-9@._+-]")
 _ADDRESS = (
@@ -39,12 +40,21 @@ class OutboxTransport:
         identity = _UNSAFE.sub("-", envelope.message_id.strip("<>").lower().partition("@")[0])[:_ID]
         return self._folder / f"{envelope.slot.isoformat()}_{address}_{identity}.eml"
 
-    def send(self, envelope: Envelope) -> str:
+    @property
+    def lanes(self) -> int:
+        """One: it waits for the disk."""
+        return 1
+
+    async def ready(self) -> None:
+        """At any time."""
+
+    async def send(self, envelope: Envelope, commit: Commit) -> str:
         """Write the message and return its path; one that is there already is left as it is.
 
         Raises TransportUnavailable when the folder cannot be made or written.
         """
         path = self.path_of(envelope)
+        await commit()
         try:
             _make(self._folder)
             if not path.is_file():
@@ -55,7 +65,7 @@ class OutboxTransport:
             raise TransportUnavailable(f"outbox {self._folder}: {(error.strerror or str(error)).lower()}") from error
         return str(path)
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """There is nothing to give back."""
 
 
