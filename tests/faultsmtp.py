@@ -161,6 +161,7 @@ class FaultServer:
         listener = socket.create_server(("127.0.0.1", port), backlog=128)
         # a small window, so that a server that stops reading is felt by who writes
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 64 * 1024)
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         context = self.options.context if self.options.tls == "implicit" else None
         server = await asyncio.start_server(self._serve, sock=listener, ssl=context, limit=2**20)
         self.port = listener.getsockname()[1]

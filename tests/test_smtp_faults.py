@@ -43,7 +43,7 @@ IMPATIENT = {
     "dot": replace(PATIENT, dot=SHORT),
     "QUIT": PATIENT,
 }
-A_COMMAND = replace(PATIENT, command=SHORT)
+A_COMMAND = replace(PATIENT, command=SHORT, noop=SHORT)
 COLUMNS = {
     "4yz": "4xx",
     "421": "421",

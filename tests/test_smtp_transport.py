@@ -846,6 +846,22 @@ def test_a_machine_greets_by_its_name_or_else_by_its_address(
     assert server.heard[0] == f"EHLO {said}"
 
 
+def test_no_write_waits_until_the_one_before_is_acknowledged(
+    transport: Sender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ends: list[socket.socket] = []
+
+    class Remembered(socket.socket):
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            super().__init__(*arguments, **options)
+            ends.append(self)
+
+    monkeypatch.setattr(socket, "socket", Remembered)
+    transport.send(ENVELOPE)
+    ours = next(end for end in ends if end.family == socket.AF_INET)  # the other one is the server's
+    assert ours.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
 # --- pipelining -----------------------------------------------------------------------------------------------------
 
 

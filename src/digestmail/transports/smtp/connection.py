@@ -8,7 +8,7 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from ipaddress import ip_address
 from pathlib import Path
@@ -37,7 +37,7 @@ class Relay:
     port: int
     tls: Literal["starttls", "implicit", "none"]
     username: str | None = None
-    password: str | None = None
+    password: str | None = field(default=None, repr=False)
     ca_file: Path | None = None
     #: its share of the messages, beside those of other relays
     weight: float = 1.0
@@ -59,8 +59,10 @@ class Deadlines:
     connect: float = 30.0
     tls: float = 60.0
     greeting: float = 60.0
-    #: EHLO, AUTH, RSET, NOOP, MAIL and RCPT, each
+    #: EHLO, AUTH, RSET, MAIL and RCPT, each
     command: float = 300.0
+    #: NOOP: a kept connection that does not answer is replaced, and nothing is lost
+    noop: float = 10.0
     data: float = 120.0
     body: float = 180.0
     dot: float = 600.0
@@ -77,6 +79,7 @@ class Deadlines:
             data=seconds,
             body=seconds,
             dot=self.dot,
+            noop=min(seconds, self.noop),
             quit=min(seconds, self.quit),
         )
 
@@ -315,7 +318,8 @@ class Connection:
     async def alive(self) -> bool:
         """Whether the server still answers (NOOP). If not, the connection is closed."""
         try:
-            if (await self._ask("NOOP")).ok:
+            self._wire.write(b"NOOP\r\n")
+            if (await self._wire.reply(self._deadlines.noop)).ok:
                 return True
         except BrokenError:
             pass
@@ -367,7 +371,8 @@ async def _connect(relay: Relay, deadlines: Deadlines) -> Wire:
 async def _connect_to(family: int, address: Any, seconds: float) -> Wire:
     # not loop.create_connection: cancelled at the wrong moment, it leaves the socket open (Python 3.11)
     loop = asyncio.get_running_loop()
-    end = socket.socket(family, socket.SOCK_STREAM)
+    # asyncio sets TCP_NODELAY on sockets that name their protocol only; without it, the dot waits for an ACK (40 ms)
+    end = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         end.setblocking(False)
         async with asyncio.timeout(seconds):

@@ -86,7 +86,8 @@ def parse_line(line: bytes | bytearray) -> Line | None:
 
 def slows_down(reply: Reply) -> bool:
     """Whether the server asks for fewer messages at a time: it closes (421), or speaks of policy for now (4.7.z)."""
-    return reply.code == CLOSING or reply.enhanced.startswith("4.7.")
+    for_now = reply.code // 100 == _TRANSIENT or reply.enhanced.startswith("4.")
+    return reply.code == CLOSING or (for_now and reply.enhanced[1:4] == ".7.")
 
 
 def wait_asked(reply: Reply) -> timedelta | None:
