@@ -1,7 +1,7 @@
 """Messages per second, durable on every step, against plain ``smtplib``.
 
-``python -m benchmarks.delivery``. Postfix's ``smtp-sink`` on loopback (package postfix) takes the messages, all of which
-are the same 40 KB in size. What is compared, in one run:
+``python -m benchmarks.delivery``. Postfix's ``smtp-sink`` on loopback (package postfix) takes the messages, all of
+which are the same 40 KB in size. What is compared, in one run:
 
 * the limit: Postfix's own ``smtp-source``, in C, with as many sessions as we have connections; it stores nothing
 * the baseline: ``smtplib.sendmail`` in a loop over one connection; it stores nothing either
@@ -25,7 +25,6 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from unittest import mock
@@ -33,8 +32,19 @@ from unittest import mock
 from benchmarks.datasets import corpus
 from digestmail.cli import rest_collector
 from digestmail.mail.message import message_id
-from digestmail.model import Delivery, DeliveryStatus, Envelope, Field, Issue, MailingList, Match, Paper, RankedPaper
-from digestmail.model import Receipt, Subscriber
+from digestmail.model import (
+    Delivery,
+    DeliveryStatus,
+    Envelope,
+    Field,
+    Issue,
+    MailingList,
+    Match,
+    Paper,
+    RankedPaper,
+    Receipt,
+    Subscriber,
+)
 from digestmail.newsletter import Newsletter, Rules
 from digestmail.newsletter import deliver as delivering
 from digestmail.newsletter.deliver import deliver
@@ -44,7 +54,7 @@ from digestmail.rendering.compile import Templates
 from digestmail.storage.plans import KeptTemplate
 from digestmail.storage.store import Store
 from digestmail.transports.outbox import OutboxTransport
-from digestmail.transports.smtp import SmtpTransport
+from digestmail.transports.smtp import Relay, SmtpTransport
 
 _NOW = datetime(2026, 6, 30, 6, tzinfo=UTC)
 _LIST = MailingList(name="Daily Papers", sender_name="Daily Papers", sender_address="papers@example.org")
@@ -234,7 +244,8 @@ def main() -> None:
         }
 
         def smtp() -> Transport:
-            return SmtpTransport.to("127.0.0.1", port, tls="none", connections=options.connections)
+            relay = Relay(host="127.0.0.1", port=port, tls="none", connections=options.connections)
+            return SmtpTransport([relay], ehlo_name="digest.example.org")
 
         with at_hand():
             rates["ours, durable, messages at hand"] = rate(number, papers, smtp())

@@ -153,6 +153,49 @@ def test_a_store_that_is_no_relative_file_stays_as_it_is(load: Load, store: str,
     assert load(BASE + f"store: {store}").store_url.render_as_string(hide_password=False) == expected
 
 
+def test_several_mail_servers_stand_in_the_place_of_one(load: Load) -> None:
+    config = load(
+        BASE
+        + """
+transport:
+  kind: smtp
+  relays:
+    - {host: a.example.org, username: me, password: hunter2, weight: 3, connections: 10}
+    - {host: b.example.org, tls: implicit, port: 4465}
+  connections: 2
+  per_second: 10
+  per_minute: 300
+  per_domain: {Gmail.com: 60, bücher.example: 0.5, "*": 30}
+"""
+    )
+    assert isinstance(config.transport, SmtpSettings)
+    assert [
+        (relay.host, relay.resolved_port, relay.weight, relay.connections) for relay in config.transport.relays
+    ] == [
+        ("a.example.org", 587, 3, 10),
+        ("b.example.org", 4465, 1, None),
+    ]
+    assert config.transport.all_relays == config.transport.relays
+    assert config.transport.per_domain == {"gmail.com": 60, "xn--bcher-kva.example": 0.5, "*": 30}
+    assert "hunter2" not in repr(config)
+
+
+def test_one_mail_server_is_a_list_of_one(load: Load) -> None:
+    config = load(
+        BASE + "transport: {kind: smtp, host: mail, tls: implicit, username: me, password: pw, ca_file: c.pem}"
+    )
+    assert isinstance(config.transport, SmtpSettings)
+    (relay,) = config.transport.all_relays
+    assert (relay.host, relay.tls, relay.resolved_port, relay.username) == ("mail", "implicit", 465, "me")
+    assert (relay.ca_file, relay.weight, relay.connections) == (Path("c.pem"), 1, None)
+
+
+def test_deliveries_are_tried_for_five_days_and_sent_again_when_in_doubt_unless_told_otherwise(load: Load) -> None:
+    assert load(BASE).delivery.model_dump() == {"on_ambiguous": "resend", "expire_after_days": 5}
+    config = load(BASE + "delivery: {on_ambiguous: hold, expire_after_days: 2}")
+    assert config.delivery.model_dump() == {"on_ambiguous": "hold", "expire_after_days": 2}
+
+
 @pytest.mark.parametrize(("tls", "port"), [("starttls", 587), ("implicit", 465), ("none", 25)])
 def test_the_smtp_port_follows_from_the_encryption(load: Load, tls: str, port: int) -> None:
     config = load(BASE + f"transport: {{kind: smtp, host: localhost, tls: {tls}}}")
@@ -297,6 +340,30 @@ subscribers:
         ("transport: {kind: smtp}", "transport.host: this key is missing"),
         ("transport: {kind: smtp, host: a b}", "transport.host: 'a b' is not a host name or an IP address"),
         ("transport: {kind: smtp, host: a, prot: 1}", "transport.prot: unknown key (did you mean 'port'?)"),
+        ("transport: {kind: smtp, relays: []}", "transport.relays: must not be empty"),
+        ("transport: {kind: smtp, relays: [{tls: none}]}", "transport.relays[0].host: this key is missing"),
+        (
+            "transport: {kind: smtp, relays: [{host: a, wight: 1}]}",
+            "transport.relays[0].wight: unknown key (did you mean 'weight'?)",
+        ),
+        (
+            "transport: {kind: smtp, host: a, relays: [{host: b}]}",
+            "transport.host: belongs to one server: write it into each of the relays",
+        ),
+        (
+            "transport: {kind: smtp, relays: [{host: a, username: me, password: pw, tls: none}]}",
+            "transport.relays[0].password: would be sent in clear text: tls is none",
+        ),
+        ("transport: {kind: smtp, host: a, connections: 0}", "transport.connections: must be 1 or more, got 0"),
+        ("transport: {kind: smtp, host: a, per_second: 0}", "transport.per_second: must be above 0, got 0"),
+        (
+            "transport: {kind: smtp, host: a, per_domain: {'a b': 1}}",
+            "transport.per_domain['a b']: 'a b' is not the domain of an address",
+        ),
+        (
+            "delivery: {on_ambiguous: hole}",
+            "delivery.on_ambiguous: expected 'resend' or 'hold', got 'hole' (did you mean 'hold'?)",
+        ),
         ("transport: {kind: smtp, host: a, timeout: 0}", "transport.timeout: must be above 0, got 0"),
         ("transport: {kind: smtp, host: a, timeout: 1e999}", "transport.timeout: must be a finite number, got inf"),
         ("store: 3", "store: expected text, got a whole number (put it in quotes)"),

@@ -25,6 +25,8 @@ HEADINGS = {
     "OutboxSettings": "### kind: outbox",
     "SmtpSettings": "### kind: smtp",
     "BouncesSettings": "## bounces",
+    "RelaySettings": "### relays",
+    "DeliverySettings": "## delivery",
     "SubscriberSettings": "## subscribers",
 }
 

@@ -33,7 +33,10 @@ class Source(Protocol):
 
 
 class Transport(Protocol):
-    """Takes messages out. All calls come from one event loop; up to ``lanes`` sends are under way at once."""
+    """Takes messages out.
+
+    All calls come from one event loop. Up to ``lanes`` calls of ``send`` are under way at once.
+    """
 
     @property
     def lanes(self) -> int:
@@ -41,20 +44,25 @@ class Transport(Protocol):
         ...
 
     async def ready(self) -> None:
-        """Return when another message can be taken.
+        """Return when another message can be taken now.
 
-        Limits of rate and servers that ask for less make callers wait here, before they have claimed anything. Raises
-        TransportUnavailable when nothing can go out now.
+        Rate limits and servers that ask to slow down make callers wait here, before they claim anything.
+
+        Raises TransportUnavailable when nothing can go out.
         """
         ...
 
     async def send(self, envelope: Envelope, commit: Commit) -> str:
         """Hand over one message and return the reply (one line).
 
-        Awaits ``commit()`` once, after everything that can be taken back and before what cannot: the final dot of SMTP,
-        the link of a file. What it raises passes through, and then nothing was handed over. Returning means that the
-        message is safe on the other side. Handing over the same Message-ID again must not harm: a transport that can
-        see that it has the message returns as if it had just taken it.
+        Awaits ``commit()`` exactly once on the way to success, after everything that can be taken back and right before
+        what cannot: the final dot, the name of a file. What ``commit`` raises passes through, and then nothing was
+        handed over. No ``commit`` means that nothing was handed over, either.
+
+        Returning means the message is safe on the other side. Handing over the same Message-ID again must not harm: a
+        transport that can see that it has the message returns as if it had just taken it.
+
+        A cancelled ``send`` ends at once. Whether the message was handed over is then as unknown as after a crash.
 
         Raises DeliveryDeferred, DeliveryRejected or DeliveryAmbiguous about this message, TransportUnavailable when no
         message can go out now.
@@ -62,7 +70,10 @@ class Transport(Protocol):
         ...
 
     async def close(self) -> None:
-        """Give back connections. Calling it twice, or without ``send``, does nothing."""
+        """Give back connections; those that are idle are ended politely. Twice, or without ``send``, it does nothing.
+
+        A later ``send`` works again.
+        """
         ...
 
 

@@ -4,7 +4,7 @@ import os
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
 from digestmail.config import (
@@ -12,6 +12,7 @@ from digestmail.config import (
     HuggingFaceSettings,
     JsonlSettings,
     OutboxSettings,
+    RelaySettings,
     SourceSettings,
     SubscriberSettings,
     TransportSettings,
@@ -25,8 +26,8 @@ from digestmail.sources.files import JsonlSource
 from digestmail.sources.huggingface import HuggingFaceSource, SavedHuggingFaceSource
 from digestmail.sources.page import PageSource
 from digestmail.storage.store import Store
-from digestmail.transports.outbox import OutboxTransport
-from digestmail.transports.smtp import SmtpTransport
+from digestmail.transports.outbox import Layout, OutboxTransport
+from digestmail.transports.smtp import Deadlines, Limits, Relay, SmtpTransport
 
 
 def shipped(name: str) -> Path:
@@ -54,7 +55,10 @@ def clock_of(day: date) -> Clock:
 def open_newsletter(
     config: Config, *, clock: Clock = now_utc, progress: Progress = no_progress
 ) -> Iterator[Newsletter]:
-    """The newsletter of a configuration; store and connections are closed at the end. Raises StoreError."""
+    """The newsletter of a configuration; the store is closed at the end. Raises StoreError.
+
+    Its transport belongs to the event loop that sends: ``deliver`` closes it.
+    """
     client = PoliteClient(contact=config.newsletter.sender.address)
     store = Store(config.store_url.render_as_string(hide_password=False))
     transport = open_transport(config, config.transport)
@@ -70,6 +74,8 @@ def open_newsletter(
                 at=config.schedule.at,
                 soft_limit=config.bounces.soft_limit,
                 soft_days=config.bounces.soft_days,
+                on_ambiguous=config.delivery.on_ambiguous,
+                expires_after=timedelta(days=config.delivery.expire_after_days),
             ),
             store=store,
             sources=tuple(_source(config, source, client) for source in config.sources if not source.fallback),
@@ -127,14 +133,25 @@ def _source(config: Config, settings: SourceSettings, client: PoliteClient) -> S
 def open_transport(config: Config, settings: TransportSettings) -> Transport:
     """The transport of a configuration; it connects when it first sends."""
     if isinstance(settings, OutboxSettings):
-        return OutboxTransport(config.resolve(settings.path))
+        return OutboxTransport(config.resolve(settings.path), Layout(settings.layout))
     return SmtpTransport(
-        settings.host,
-        settings.resolved_port,
+        [_relay(config, relay, settings.connections) for relay in settings.all_relays],
+        ehlo_name=settings.ehlo_name,
+        limits=Limits(
+            per_second=settings.per_second, per_minute=settings.per_minute, per_domain=dict(settings.per_domain)
+        ),
+        deadlines=Deadlines().until_dot(settings.timeout) if settings.timeout else Deadlines(),
+    )
+
+
+def _relay(config: Config, settings: RelaySettings, connections: int) -> Relay:
+    return Relay(
+        host=settings.host,
+        port=settings.resolved_port,
         tls=settings.tls,
         username=settings.username,
         password=settings.password.get_secret_value() if settings.password else None,
-        timeout=settings.timeout,
         ca_file=config.resolve(settings.ca_file) if settings.ca_file else None,
-        ehlo_name=settings.ehlo_name,
+        weight=settings.weight,
+        connections=settings.connections or connections,
     )

@@ -2,8 +2,8 @@
 
 import asyncio
 import socket
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import ExitStack, closing
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -13,12 +13,12 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Session
 from aiosmtpd.smtp import Envelope as Received
 
-from digestmail.errors import TransportUnavailable
+from digestmail.errors import ClaimLost, TransportUnavailable
 from digestmail.model import Envelope
-from digestmail.protocols import Transport
+from digestmail.protocols import Commit, Transport
 from digestmail.testing import MemoryTransport
 from digestmail.transports.outbox import OutboxTransport
-from digestmail.transports.smtp import SmtpTransport
+from digestmail.transports.smtp import Relay, SmtpTransport
 
 ENVELOPE = Envelope(
     mail_from="papers@example.org",
@@ -65,12 +65,37 @@ class Loopback(Controller):
         return self.loop.create_server(self._factory_invoker, sock=self.listener)
 
 
+class Pass:
+    """A transport as one pass over the deliveries uses it: in one event loop, and closed at its end."""
+
+    def __init__(self, transport: Transport) -> None:
+        self.transport = transport
+        self.commits = 0
+
+    async def _commit(self) -> None:
+        self.commits += 1
+
+    async def _send(self, envelopes: Sequence[Envelope], commit: Commit | None) -> list[str]:
+        replies = []
+        try:
+            for envelope in envelopes:
+                await self.transport.ready()
+                replies.append(await self.transport.send(envelope, commit or self._commit))
+        finally:
+            await self.transport.close()
+        return replies
+
+    def send(self, *envelopes: Envelope, commit: Commit | None = None) -> list[str]:
+        """The replies."""
+        return asyncio.run(self._send(envelopes, commit))
+
+
 def outbox(tmp_path: Path, _stack: ExitStack) -> Setup:
     folder = tmp_path / "outbox"
     (tmp_path / "file").write_text("not a folder")
     return Setup(
         transport=OutboxTransport(folder),
-        arrived=lambda: [path.read_bytes() for path in sorted(folder.iterdir())],
+        arrived=lambda: [path.read_bytes() for path in sorted(folder.glob("*.eml"))],
         unreachable=OutboxTransport(tmp_path / "file"),
         drops_repeats=True,
     )
@@ -84,9 +109,13 @@ def smtp(_tmp_path: Path, stack: ExitStack) -> Setup:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         closed_port = listener.getsockname()[1]
     return Setup(
-        transport=SmtpTransport("127.0.0.1", controller.port, tls="none", ehlo_name="digest.example.org"),
-        arrived=lambda: mailbox.contents,
-        unreachable=SmtpTransport("127.0.0.1", closed_port, tls="none", ehlo_name="digest.example.org"),
+        transport=SmtpTransport(
+            [Relay(host="127.0.0.1", port=controller.port, tls="none")], ehlo_name="digest.example.org"
+        ),
+        arrived=lambda: list(mailbox.contents),
+        unreachable=SmtpTransport(
+            [Relay(host="127.0.0.1", port=closed_port, tls="none")], ehlo_name="digest.example.org"
+        ),
         drops_repeats=False,
     )
 
@@ -106,46 +135,93 @@ def setup(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Setup]:
     """One after another, every transport there is."""
     with ExitStack() as stack:
         made: Setup = request.param(tmp_path, stack)
-        with closing(made.transport):
-            yield made
+        yield made
 
 
 def test_a_message_arrives_byte_for_byte(setup: Setup) -> None:
-    setup.transport.send(ENVELOPE)
+    Pass(setup.transport).send(ENVELOPE)
     assert setup.arrived() == [ENVELOPE.content]
 
 
 def test_every_message_arrives(setup: Setup) -> None:
-    setup.transport.send(ENVELOPE)
-    setup.transport.send(OTHER)
+    Pass(setup.transport).send(ENVELOPE, OTHER)
     assert setup.arrived() == [ENVELOPE.content, OTHER.content]
 
 
+def test_messages_may_be_under_way_at_once(setup: Setup) -> None:
+    async def commit() -> None:
+        await asyncio.sleep(0)
+
+    async def lanes() -> None:
+        numbers = iter(range(10))
+
+        async def lane() -> None:
+            for number in numbers:
+                await setup.transport.ready()
+                envelope = replace(
+                    ENVELOPE, message_id=f"<{number}bcdefgh234567@example.org>", content=b"%d\r\n" % number
+                )
+                await setup.transport.send(envelope, commit)
+
+        await asyncio.gather(*(lane() for _ in range(setup.transport.lanes)))
+        await setup.transport.close()
+
+    assert setup.transport.lanes >= 1
+    asyncio.run(lanes())
+    assert sorted(setup.arrived()) == [b"%d\r\n" % number for number in range(10)]
+
+
 def test_the_reply_is_one_line(setup: Setup) -> None:
-    reply = setup.transport.send(ENVELOPE)
+    [reply] = Pass(setup.transport).send(ENVELOPE)
     assert reply
     assert reply.isprintable()
 
 
+def test_what_cannot_be_taken_back_is_committed_once(setup: Setup) -> None:
+    one = Pass(setup.transport)
+    one.send(ENVELOPE)
+    assert one.commits == 1
+
+
+def test_nothing_has_arrived_when_the_commitment_is_made(setup: Setup) -> None:
+    seen: list[list[bytes]] = []
+
+    async def commit() -> None:
+        seen.append(setup.arrived())
+
+    Pass(setup.transport).send(ENVELOPE, commit=commit)
+    assert seen == [[]]
+
+
+def test_a_lost_claim_hands_nothing_over(setup: Setup) -> None:
+    async def taken_over() -> None:
+        raise ClaimLost("another process has it")
+
+    with pytest.raises(ClaimLost):
+        Pass(setup.transport).send(ENVELOPE, commit=taken_over)
+    Pass(setup.transport).send(OTHER)
+    assert setup.arrived() == [OTHER.content]
+
+
 def test_handing_over_the_same_message_twice_does_no_harm(setup: Setup) -> None:
-    replies = {setup.transport.send(ENVELOPE), setup.transport.send(ENVELOPE)}
+    replies = set(Pass(setup.transport).send(ENVELOPE, ENVELOPE))
     assert len(replies) == 1
     assert setup.arrived() == [ENVELOPE.content] * (1 if setup.drops_repeats else 2)
 
 
 def test_a_transport_that_reaches_nothing_is_unavailable(setup: Setup) -> None:
     with pytest.raises(TransportUnavailable) as caught:
-        setup.unreachable.send(ENVELOPE)
+        Pass(setup.unreachable).send(ENVELOPE)
     assert "\n" not in str(caught.value)
-    setup.unreachable.close()
 
 
-def test_closing_twice_does_nothing(setup: Setup) -> None:
-    setup.transport.send(ENVELOPE)
-    setup.transport.close()
-    setup.transport.close()
+def test_closing_twice_or_without_a_message_does_nothing(setup: Setup) -> None:
+    async def close_twice() -> None:
+        await setup.transport.close()
+        await setup.transport.close()
 
-
-def test_closing_without_a_message_does_nothing(setup: Setup) -> None:
-    setup.transport.close()
-    assert isinstance(setup.transport.send(ENVELOPE), str)
+    asyncio.run(close_twice())
+    Pass(setup.transport).send(ENVELOPE)
+    asyncio.run(close_twice())
+    Pass(setup.transport).send(OTHER)
+    assert setup.arrived() == [ENVELOPE.content, OTHER.content]

@@ -15,10 +15,13 @@ from digestmail.ranking.profile import MAX_KEYWORDS, identity, other_topic, pars
 if TYPE_CHECKING:
     from digestmail.model import Keyword
 
+# the keys that tell how to reach a mail server
+_OF_ONE_SERVER = ("host", "port", "tls", "username", "password", "ca_file")
+
 
 def conflicts(document: Document) -> Iterator[Problem]:
-    """Repeated addresses, sources of the same name, keywords in two topics, and credentials that lack a half or an
-    encryption.
+    """Repeated addresses, sources of the same name, keywords in two topics, credentials that lack a half or an
+    encryption, and mail servers written in two ways or in none.
     """
     yield from _repeats(document, ("subscribers", "email"), _address, "the same address as {}")
     yield from _repeats(
@@ -121,14 +124,31 @@ def _readable(text: str) -> bool:
 
 
 def _smtp(document: Document, transport: dict[str, Any]) -> Iterator[Problem]:
-    username, password = transport.get("username"), transport.get("password")
+    relays = transport.get("relays")
+    yield from _credentials(document, ("transport",), transport)
+    if relays is None:
+        if transport.get("host") is None:
+            path: KeyPath = ("transport", "host")
+            yield Problem(document.line(path), path, "this key is missing")
+        return
+    for key in _OF_ONE_SERVER:
+        if transport.get(key) is not None:
+            path = ("transport", key)
+            yield Problem(document.line(path), path, "belongs to one server: write it into each of the relays")
+    for index, relay in enumerate(relays if isinstance(relays, list) else ()):
+        if isinstance(relay, dict):
+            yield from _credentials(document, ("transport", "relays", index), relay)
+
+
+def _credentials(document: Document, where: KeyPath, server: dict[str, Any]) -> Iterator[Problem]:
+    username, password = server.get("username"), server.get("password")
     if username is not None and password is None:
-        path = ("transport", "username")
+        path = (*where, "username")
         yield Problem(document.line(path), path, "a username needs a password")
     if password is None:
         return
-    path = ("transport", "password")
+    path = (*where, "password")
     if username is None:
         yield Problem(document.line(path), path, "a password needs a username")
-    if transport.get("tls") == "none":
+    if server.get("tls") == "none":
         yield Problem(document.line(path), path, "would be sent in clear text: tls is none")

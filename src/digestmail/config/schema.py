@@ -67,10 +67,14 @@ Number = Annotated[float, Strict(), BeforeValidator(_unquoted)]
 PaperCount = Annotated[int, Field(strict=True, ge=1, le=100), BeforeValidator(_unquoted)]
 Year = Annotated[int, Field(strict=True, ge=1990, le=2100), BeforeValidator(_unquoted)]
 Port = Annotated[int, Field(strict=True, ge=1, le=65535), BeforeValidator(_unquoted)]
+Connections = Annotated[int, Field(strict=True, ge=1, le=100), BeforeValidator(_unquoted)]
+MessageRate = Annotated[float, Field(strict=True, gt=0, le=1_000_000, allow_inf_nan=False), BeforeValidator(_unquoted)]
+Seconds = Annotated[float, Field(strict=True, gt=0, le=600, allow_inf_nan=False), BeforeValidator(_unquoted)]
 Flag = Annotated[bool, Strict(), BeforeValidator(_unquoted)]
 Line = Annotated[str, _read(values.parse_line, "must not be empty")]
 FilePath = Annotated[Path, _read(values.parse_path, "not a path")]
 Host = Annotated[str, _read(values.parse_host, "not a host name or an IP address")]
+Domain = Annotated[str, _read(values.parse_domain, "not the domain of an address")]
 BaseUrl = Annotated[str, _read(values.parse_base_url, "not a URL like https://papers.example.org")]
 StoreUrl = Annotated[str, _read(values.parse_store_url, "not a usable database URL")]
 Address = Annotated[
@@ -256,13 +260,15 @@ class OutboxSettings(Section):
         default="outbox", description="`outbox`: write messages to a folder instead of sending them."
     )
     path: FilePath = Field(default=Path("outbox"), description="The folder.")
+    layout: Literal["folder", "days", "maildir"] = Field(
+        default="folder",
+        description="`folder`: `.eml` files side by side, `days`: in a folder for each day, `maildir`: a Maildir.",
+    )
 
 
-class SmtpSettings(Section):
-    """Messages go to a mail server. Which of these keys need or exclude one another: ``rules.py``."""
+class _ServerSettings(Section):
+    """How to reach a mail server. Which of these keys need or exclude one another: ``rules.py``."""
 
-    kind: Literal["smtp"] = Field(description="`smtp`: hand messages to a mail server.")
-    host: Host = Field(description="Name or IP address of the mail server.")
     port: Port | None = Field(
         default=None, description="By default 587 for `starttls`, 465 for `implicit`, 25 for `none`."
     )
@@ -274,18 +280,65 @@ class SmtpSettings(Section):
     password: SecretStr | None = Field(
         default=None, min_length=1, description="To log in with; best as `${SMTP_PASSWORD}`."
     )
-    timeout: Number = Field(
-        default=30.0, gt=0, le=600, allow_inf_nan=False, description="Seconds to wait for the server."
-    )
     ca_file: FilePath | None = Field(default=None, description="Certificates to trust (PEM) instead of the system's.")
-    ehlo_name: Host | None = Field(
-        default=None, description="Name to greet the server with. By default this machine's."
-    )
 
     @property
     def resolved_port(self) -> int:
         """The port, or the usual one for ``tls`` (RFC 6409 §3.1, RFC 8314 §7.3, RFC 5321 §4.5.4.2)."""
         return self.port or {"starttls": 587, "implicit": 465, "none": 25}[self.tls]
+
+
+class RelaySettings(_ServerSettings):
+    """One of several mail servers."""
+
+    host: Host = Field(description="Name or IP address of the mail server.")
+    weight: Number = Field(
+        default=1.0,
+        gt=0,
+        le=1000,
+        allow_inf_nan=False,
+        description="Its share of the messages: one with 3 takes three times as many as one with 1.",
+    )
+    connections: Connections | None = Field(default=None, description="Instead of `connections` of the transport.")
+
+
+class SmtpSettings(_ServerSettings):
+    """Messages go to a mail server."""
+
+    kind: Literal["smtp"] = Field(description="`smtp`: hand messages to a mail server.")
+    host: Host | None = Field(
+        default=None, description="Name or IP address of the mail server. Required unless there are `relays`."
+    )
+    relays: tuple[RelaySettings, ...] = Field(
+        default=(),
+        min_length=1,
+        description="Several mail servers instead of one `host`: when one cannot be reached, the others take over.",
+    )
+    connections: Connections = Field(
+        default=4,
+        description="Connections to one server at once at most. There are fewer while it asks to slow down.",
+    )
+    per_second: MessageRate | None = Field(default=None, description="Messages a second at most.")
+    per_minute: MessageRate | None = Field(default=None, description="Messages a minute at most.")
+    per_domain: dict[Domain, MessageRate] = Field(
+        default={},
+        description="Messages a minute to one recipient domain at most, as in `{gmail.com: 60}`; "
+        '`"*"` is every domain that is not named.',
+    )
+    timeout: Seconds | None = Field(
+        default=None,
+        description="Seconds that connecting and each answer may take. By default those of RFC 5321: 30 to 300. "
+        "For the answer to a whole message it is always 600.",
+    )
+    ehlo_name: Host | None = Field(
+        default=None, description="Name to greet the server with. By default this machine's."
+    )
+
+    @property
+    def all_relays(self) -> tuple[RelaySettings, ...]:
+        """The mail servers, however they are written."""
+        keys = {name: getattr(self, name) for name in ("host", *_ServerSettings.model_fields)}
+        return self.relays or (RelaySettings.model_construct(**keys),)
 
 
 TransportSettings = OutboxSettings | SmtpSettings
@@ -305,6 +358,19 @@ class BouncesSettings(Section):
         default=None,
         min_length=1,
         description="For `inbound --imap`; the environment variable `DIGESTMAIL_IMAP_PASSWORD` comes before it.",
+    )
+
+
+class DeliverySettings(Section):
+    """How much is done to get an issue to its reader."""
+
+    on_ambiguous: Literal["resend", "hold"] = Field(
+        default="resend",
+        description="When the connection breaks after a whole message and before the server's answer, so that nobody "
+        "knows whether it was accepted: `resend` the same message once, or `hold` it until somebody decides.",
+    )
+    expire_after_days: Whole = Field(
+        default=5, ge=1, le=30, description="For how many days after it was composed an issue is tried again."
     )
 
 
@@ -361,6 +427,9 @@ class Config(Section):
     bounces: BouncesSettings = Field(
         default=BouncesSettings(), description="When mail that comes back ends a subscription."
     )
+    delivery: DeliverySettings = Field(
+        default=DeliverySettings(), description="How much is done to get an issue to its reader."
+    )
     templates: FilePath = Field(
         default=Path("templates"),
         description="A folder with templates of your own; they come before shipped ones of the same name.",
@@ -407,12 +476,14 @@ _SECTIONS: dict[str, type[Section]] = {
     "issue": IssueSettings,
     "schedule": ScheduleSettings,
     "bounces": BouncesSettings,
+    "delivery": DeliverySettings,
+    "relays": RelaySettings,
     "subscribers": SubscriberSettings,
 }
 
 
 def known_keys(section: str | None, kind: str | None) -> tuple[str, ...]:
-    """The keys that a section may have; None is the top level."""
+    """The keys that a section may have, by the key it stands under; None is the top level."""
     if section is None:
         return Config.file_keys()
     if section in KINDS:

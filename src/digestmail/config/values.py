@@ -99,6 +99,16 @@ def parse_host(text: str) -> str:
     return text
 
 
+def parse_domain(text: str) -> str:
+    """The domain of an address as ``parse_address`` gives it; ``*`` stands for any. Raises InputError."""
+    if text.strip() == "*":
+        return "*"
+    try:
+        return parse_address(f"a@{text.strip()}").partition("@")[2]
+    except AddressError:
+        raise InputError(f"{text!r} is not the domain of an address") from None
+
+
 def parse_base_url(text: str) -> str:
     """An http or https URL, without the slash at its end: links are made by appending ``/path``.
 
