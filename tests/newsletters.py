@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from builders import NOON, THE_LIST
+from digestmail.mail.tokens import Tokens
 from digestmail.model import Cadence, Gate
 from digestmail.newsletter import Newsletter, Rules, Subscription
 from digestmail.protocols import Clock, Source, Transport
@@ -46,6 +47,7 @@ def newsletter(
         fallbacks=tuple(fallbacks),
         transport=transport or MemoryTransport(),
         templates=Templates(ROOT / "templates"),
+        tokens=Tokens(b"a secret of the tests"),
         subscriptions=tuple(subscriptions),
         clock=clock or FixedClock(NOON),
         new_id=lambda: f"id-{next(numbers)}",

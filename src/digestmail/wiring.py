@@ -16,6 +16,7 @@ from digestmail.config import (
     SubscriberSettings,
     TransportSettings,
 )
+from digestmail.keys import signing_of, tokens_of
 from digestmail.model import Gate
 from digestmail.newsletter import Newsletter, Progress, Rules, Subscription, no_progress
 from digestmail.protocols import Clock, Source, Transport
@@ -74,6 +75,8 @@ def open_newsletter(
             fallbacks=tuple(_source(config, source, client) for source in config.sources if source.fallback),
             transport=transport,
             templates=open_templates(config),
+            tokens=tokens_of(config),
+            sign=signing_of(config),
             subscriptions=tuple(subscription(reader, Gate(config.issue.gate)) for reader in config.subscribers),
             clock=clock,
             new_id=lambda: uuid.uuid4().hex,

@@ -3,6 +3,7 @@
 from digestmail.config.loading import load_config
 from digestmail.config.schema import (
     Config,
+    DkimSettings,
     HuggingFaceSettings,
     IssueSettings,
     JsonlSettings,
@@ -22,6 +23,7 @@ from digestmail.config.values import Sender
 __all__ = [
     "SUBSCRIBER_KEYS",
     "Config",
+    "DkimSettings",
     "HuggingFaceSettings",
     "IssueSettings",
     "JsonlSettings",

@@ -115,7 +115,7 @@ def _refused(case: _Case) -> str:
 
 def _unknown_key(case: _Case) -> str:
     kind = case.document.at((*case.path[:-1], "kind"))
-    section = str(case.path[0]) if len(case.path) > 1 else None
+    section = ".".join(step for step in case.path[:-1] if isinstance(step, str)) or None
     return (
         f"unknown key{did_you_mean(str(case.path[-1]), known_keys(section, kind if isinstance(kind, str) else None))}"
     )

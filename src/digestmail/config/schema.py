@@ -78,6 +78,14 @@ Address = Annotated[
     _read(values.parse_address, "not an address that mail can be sent to"),
     WithJsonSchema({"type": "string", "format": "email"}),
 ]
+BounceAddress = Annotated[
+    str,
+    _read(values.parse_bounce_address, "not an address that bounces can be sent to"),
+    WithJsonSchema({"type": "string", "format": "email"}),
+]
+Secret = Annotated[str, _read(values.parse_secret, "a secret needs 16 characters or more")]
+Selector = Annotated[str, _read(values.parse_selector, "not a selector")]
+Domain = Annotated[str, _read(values.parse_domain, "not a domain")]
 SenderText = Annotated[
     values.Sender,
     _read(values.parse_sender, "not an address that mail can be sent from"),
@@ -134,6 +142,20 @@ class Section(BaseModel):
         return {key: value for key, value in data.items() if value is not None or key not in cls.file_keys()}
 
 
+class DkimSettings(Section):
+    """A key that signs every message."""
+
+    key: FilePath = Field(
+        description="The private key: a file that `digestmail dkim new` made, PEM, or an Ed25519 seed in base64."
+    )
+    selector: Selector = Field(
+        default="digestmail", description="Its name in DNS: `SELECTOR._domainkey.DOMAIN` holds the public key."
+    )
+    domain: Domain | None = Field(
+        default=None, description="The domain that signs; by default that of `from`, which receivers want."
+    )
+
+
 class NewsletterSettings(Section):
     """Who sends."""
 
@@ -143,7 +165,31 @@ class NewsletterSettings(Section):
     )
     base_url: BaseUrl | None = Field(
         default=None,
-        description="Where readers reach the web pages (http or https). Without it, issues carry no links to them.",
+        description="Where readers reach the web pages (http or https). Without it, issues carry no links to them; "
+        "unsubscribing by one click needs https and a name that strangers can look up.",
+    )
+    reply_to: Address | None = Field(
+        default=None,
+        description="Where answers of readers go, and what the list's owner is reached by. By default to `from`.",
+    )
+    bounce_address: BounceAddress | None = Field(
+        default=None,
+        description="Takes what comes back: `bounces@example.org` makes every reader's return path "
+        "`bounces+TOKEN@example.org`, so the server must deliver both. By default everything comes back to `from`.",
+    )
+    plus_addressing: Flag = Field(
+        default=False,
+        description="The server also delivers `papers+anything@…` to `papers@…` of `from`: then unsubscribing by mail "
+        "has an address per reader, else a subject.",
+    )
+    secret: Secret | None = Field(
+        default=None,
+        repr=False,
+        description="Signs the links in messages; best as `${DIGESTMAIL_SECRET}`. By default one is made and kept "
+        "beside the SQLite file; PostgreSQL needs it here.",
+    )
+    dkim: tuple[DkimSettings, ...] = Field(
+        default=(), description="Keys that sign messages; none when the relay signs. RSA first, then Ed25519."
     )
 
     language: LanguageCode = Field(
@@ -159,6 +205,9 @@ class NewsletterSettings(Section):
             sender_address=self.sender.address,
             base_url=self.base_url,
             language=self.language,
+            reply_to=self.reply_to,
+            bounce_address=self.bounce_address,
+            plus_addressing=self.plus_addressing,
         )
 
 
@@ -384,6 +433,7 @@ KINDS: dict[str, dict[str, type[Section]]] = {
 }
 _SECTIONS: dict[str, type[Section]] = {
     "newsletter": NewsletterSettings,
+    "newsletter.dkim": DkimSettings,
     "issue": IssueSettings,
     "schedule": ScheduleSettings,
     "subscribers": SubscriberSettings,

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import time, timedelta
 from typing import Literal
 
+from digestmail.mail.tokens import Tokens
 from digestmail.model import Cadence, Gate, MailingList, Profile
 from digestmail.protocols import Clock, Source, Transport
 from digestmail.rendering.compile import Templates
@@ -16,6 +17,11 @@ Progress = Callable[[str, int, int], None]
 
 def no_progress(_what: str, _done: int, _total: int) -> None:
     """Nobody is watching."""
+
+
+def unsigned(content: bytes) -> bytes:
+    """The message as it is: there is no key, or the relay signs."""
+    return content
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +69,10 @@ class Newsletter:
     fallbacks: tuple[Source, ...] = ()
     transport: Transport
     templates: Templates
+    #: makes and reads the tokens in links and return paths
+    tokens: Tokens
+    #: puts signatures on a finished message (DKIM)
+    sign: Callable[[bytes], bytes] = unsigned
     #: subscriptions kept in the config file
     subscriptions: tuple[Subscription, ...] = ()
     clock: Clock

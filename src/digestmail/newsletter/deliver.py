@@ -11,7 +11,7 @@ import signal
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from types import FrameType
 
@@ -24,7 +24,7 @@ from digestmail.errors import (
     MessageError,
     TransportUnavailable,
 )
-from digestmail.mail.links import unsubscribe_mailto
+from digestmail.mail.links import routes_of
 from digestmail.mail.message import build_message
 from digestmail.model import AttemptEvent, Delivery, DeliveryStatus, Envelope, Issue, Rendered
 from digestmail.newsletter import Newsletter
@@ -101,8 +101,10 @@ def message_of(newsletter: Newsletter, delivery: Delivery, joining: Joining) -> 
         message_id=delivery.message_id,
     )
     # its papers are promised: none may be left out, not even when the template has grown since
-    fitted = fit(issue, joining, unsubscribe_url=unsubscribe_mailto(newsletter.mailing_list), drop=False)
-    return Message(fitted, build_message(issue, fitted.encoded))
+    routes = routes_of(newsletter.mailing_list, newsletter.tokens, delivery.subscriber)
+    fitted = fit(issue, joining, unsubscribe_url=routes.unsubscribe_url, drop=False)
+    envelope = build_message(issue, fitted.encoded, routes)
+    return Message(fitted, replace(envelope, content=newsletter.sign(envelope.content)))
 
 
 class Stop:
