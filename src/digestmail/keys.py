@@ -15,7 +15,7 @@ from digestmail.errors import ConfigError, InputError
 from digestmail.mail.dkim import DkimKey, PrivateKey, read_key, signing
 from digestmail.mail.tokens import Tokens
 from digestmail.newsletter import unsigned
-from digestmail.storage.secret import secret_beside
+from digestmail.storage.secret import secret_beside, secret_file
 
 _log = logging.getLogger(__name__)
 
@@ -56,6 +56,15 @@ def dkim_keys(config: Config) -> tuple[DkimKey, ...]:
     if problems:
         raise ConfigError(problems)
     return tuple(keys)
+
+
+def private_files(config: Config) -> list[Path]:
+    """The files that nobody else may read, as far as they are there."""
+    files = [config.resolve(settings.key) for settings in config.newsletter.dkim]
+    database = config.store_url.database
+    if not config.newsletter.secret and database:
+        files.append(secret_file(Path(database.removeprefix("file:"))))
+    return [path for path in files if path.exists()]
 
 
 def is_exposed(path: Path) -> bool:

@@ -2,9 +2,10 @@
 
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, time
+from functools import partial
 from pathlib import Path
 
 from digestmail.config import (
@@ -16,17 +17,19 @@ from digestmail.config import (
     SubscriberSettings,
     TransportSettings,
 )
-from digestmail.keys import signing_of, tokens_of
+from digestmail.keys import dkim_keys, is_exposed, private_files, signing_of, tokens_of
 from digestmail.model import Gate
 from digestmail.newsletter import Newsletter, Progress, Rules, Subscription, no_progress
-from digestmail.protocols import Clock, Source, Transport
+from digestmail.protocols import Check, Clock, Probe, Source, State, Transport
 from digestmail.rendering.compile import Templates
+from digestmail.resolving import resolver
 from digestmail.sources.fetching import PoliteClient
 from digestmail.sources.files import JsonlSource
 from digestmail.sources.huggingface import HuggingFaceSource, SavedHuggingFaceSource
 from digestmail.sources.page import PageSource
 from digestmail.storage.store import Store
 from digestmail.transports.outbox import OutboxTransport
+from digestmail.transports.probing import SmtpProbe, probe_outbox
 from digestmail.transports.smtp import SmtpTransport
 
 
@@ -85,6 +88,67 @@ def open_newsletter(
     finally:
         store.close()
         client.close()
+
+
+def open_probes(config: Config, *, offline: bool = False) -> Mapping[str, Probe]:
+    """What ``digestmail doctor`` looks at; ``offline`` leaves out the mail server and the DNS."""
+    from digestmail.newsletter import doctor  # it verifies signatures: few commands need what that needs
+
+    templates, url = open_templates(config), config.store_url
+    file = url.database if url.get_backend_name() == "sqlite" else None
+    return {
+        "template": partial(doctor.check_template, templates, config.issue.template),
+        "store": partial(doctor.check_store, url.render_as_string(hide_password=False), Path(file) if file else None),
+        "message": partial(_probe_message, config, templates),
+        "transport": partial(_probe_transport, config, offline=offline),
+        "dns": partial(_probe_domains, config, offline=offline),
+    }
+
+
+def _probe_message(config: Config, templates: Templates) -> Iterator[Check]:
+    from digestmail.newsletter import receiving
+    from digestmail.newsletter.doctor import sample_message
+
+    mailing_list = config.newsletter.mailing_list
+    message = sample_message(
+        mailing_list, templates.load(config.issue.template), tokens_of(config), signing_of(config), now_utc()
+    )
+    yield from receiving.check_message(message.envelope, mailing_list)
+    exposed = [str(path) for path in private_files(config) if is_exposed(path)]
+    yield from receiving.check_signatures(message.envelope.content, dkim_keys(config), exposed)
+
+
+def _probe_transport(config: Config, *, offline: bool) -> Iterator[Check]:
+    settings = config.transport
+    if isinstance(settings, OutboxSettings):
+        yield from probe_outbox(config.resolve(settings.path))
+    elif offline:
+        yield Check(State.NOT_CHECKED, "smtp", f"{settings.host} was not asked: --offline")
+    else:
+        yield from SmtpProbe(
+            host=settings.host,
+            port=settings.resolved_port,
+            tls=settings.tls,
+            sender=config.newsletter.bounce_address or config.newsletter.sender.address,
+            username=settings.username,
+            password=settings.password.get_secret_value() if settings.password else None,
+            timeout=settings.timeout,
+            ca_file=config.resolve(settings.ca_file) if settings.ca_file else None,
+            ehlo_name=settings.ehlo_name,
+        )()
+
+
+def _probe_domains(config: Config, *, offline: bool) -> Iterator[Check]:
+    from digestmail.newsletter.domains import check_domains
+
+    sender = config.newsletter.sender.address.rpartition("@")[2]
+    bounces = (config.newsletter.bounce_address or config.newsletter.sender.address).rpartition("@")[2]
+    if isinstance(config.transport, OutboxSettings):
+        yield Check(State.NOT_CHECKED, "dns", "messages go to a folder: SPF, DKIM, DMARC and MX do not matter yet")
+    elif offline:
+        yield Check(State.NOT_CHECKED, "dns", "asked nothing: --offline")
+    else:
+        yield from check_domains(resolver(), sender, bounces, dkim_keys(config))
 
 
 def open_templates(config: Config) -> Templates:

@@ -66,6 +66,11 @@ class DkimKey:
         """Its name in a signature."""
         return "rsa-sha256" if isinstance(self.private, RSAPrivateKey) else "ed25519-sha256"
 
+    @property
+    def bits(self) -> int | None:
+        """The length of an RSA key."""
+        return self.private.key_size if isinstance(self.private, RSAPrivateKey) else None
+
     def sign(self, text: bytes) -> bytes:
         """The signature of a text; both algorithms always give the same for the same."""
         if isinstance(self.private, RSAPrivateKey):

@@ -26,6 +26,7 @@ from digestmail.errors import (
 )
 from digestmail.mail.links import routes_of
 from digestmail.mail.message import build_message
+from digestmail.mail.tokens import Tokens
 from digestmail.model import AttemptEvent, Delivery, DeliveryStatus, Envelope, Issue, Rendered
 from digestmail.newsletter import Newsletter
 from digestmail.newsletter.turns import Turns, released
@@ -100,11 +101,16 @@ def message_of(newsletter: Newsletter, delivery: Delivery, joining: Joining) -> 
         generation=delivery.generation,
         message_id=delivery.message_id,
     )
+    return finished(issue, joining, newsletter.tokens, newsletter.sign)
+
+
+def finished(issue: Issue, joining: Joining, tokens: Tokens, sign: Callable[[bytes], bytes]) -> Message:
+    """The message of an issue as it goes out, signatures and all. Raises as ``message_of`` does."""
+    routes = routes_of(issue.mailing_list, tokens, issue.subscriber)
     # its papers are promised: none may be left out, not even when the template has grown since
-    routes = routes_of(newsletter.mailing_list, newsletter.tokens, delivery.subscriber)
     fitted = fit(issue, joining, unsubscribe_url=routes.unsubscribe_url, drop=False)
     envelope = build_message(issue, fitted.encoded, routes)
-    return Message(fitted, replace(envelope, content=newsletter.sign(envelope.content)))
+    return Message(fitted, replace(envelope, content=sign(envelope.content)))
 
 
 class Stop:

@@ -14,12 +14,17 @@ _SHORTEST = 16
 _NO_LINKS = (errno.EPERM, errno.EACCES, errno.ENOSYS, errno.EOPNOTSUPP, errno.EMLINK)
 
 
+def secret_file(database: Path) -> Path:
+    """``digestmail.db.secret`` beside ``digestmail.db``."""
+    return database.with_name(f"{database.name}.secret")
+
+
 def secret_beside(database: Path) -> bytes:
-    """The secret in ``digestmail.db.secret`` beside ``digestmail.db``, written at the first call, for its owner alone.
+    """The secret in the file beside ``database``, written at the first call, for its owner alone.
 
     Of several processes that come first at once, all get the same. Raises StoreError.
     """
-    path = database.with_name(f"{database.name}.secret")
+    path = secret_file(database)
     try:
         if not path.exists():
             _make(path)
