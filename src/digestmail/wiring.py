@@ -98,7 +98,11 @@ def open_probes(config: Config, *, offline: bool = False) -> Mapping[str, Probe]
     file = url.database if url.get_backend_name() == "sqlite" else None
     return {
         "template": partial(doctor.check_template, templates, config.issue.template),
-        "store": partial(doctor.check_store, url.render_as_string(hide_password=False), Path(file) if file else None),
+        "store": partial(
+            doctor.check_store,
+            url.render_as_string(hide_password=False),
+            Path(file.removeprefix("file:")) if file else None,
+        ),
         "message": partial(_probe_message, config, templates),
         "transport": partial(_probe_transport, config, offline=offline),
         "dns": partial(_probe_domains, config, offline=offline),
