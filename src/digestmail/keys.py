@@ -5,22 +5,21 @@ import os
 import stat
 from collections.abc import Callable
 from pathlib import Path
-
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from typing import TYPE_CHECKING
 
 from digestmail.config import Config, DkimSettings
 from digestmail.errors import ConfigError, InputError
-from digestmail.mail.dkim import DkimKey, PrivateKey, read_key, signing
 from digestmail.mail.tokens import Tokens
 from digestmail.newsletter import unsigned
 from digestmail.storage.secret import secret_beside, secret_file
 
+if TYPE_CHECKING:
+    from digestmail.mail.dkim import DkimKey, PrivateKey
+
 _log = logging.getLogger(__name__)
 
 _BITS, _EXPONENT = 2048, 65537
-_OTHERS = stat.S_IRWXG | stat.S_IRWXO
+_OTHERS = stat.S_IRWXO | stat.S_IWGRP  # a group that reads is how services share a key
 
 
 def tokens_of(config: Config) -> Tokens:
@@ -34,12 +33,17 @@ def tokens_of(config: Config) -> Tokens:
 
 def signing_of(config: Config) -> Callable[[bytes], bytes]:
     """What signs the messages of a configuration. Raises ConfigError."""
-    keys = dkim_keys(config)
-    return signing(keys) if keys else unsigned
+    if not config.newsletter.dkim:
+        return unsigned
+    from digestmail.mail.dkim import signing
+
+    return signing(dkim_keys(config))
 
 
-def dkim_keys(config: Config) -> tuple[DkimKey, ...]:
+def dkim_keys(config: Config) -> "tuple[DkimKey, ...]":
     """The DKIM keys of a configuration. Raises ConfigError with every key that cannot be used."""
+    from digestmail.mail.dkim import DkimKey, read_key
+
     keys: list[DkimKey] = []
     problems: list[str] = []
     for index, settings in enumerate(config.newsletter.dkim):
@@ -68,12 +72,16 @@ def private_files(config: Config) -> list[Path]:
 
 
 def is_exposed(path: Path) -> bool:
-    """Whether anybody but its owner may do anything with a file."""
+    """Whether anybody may use a file, or a group change it."""
     return bool(path.stat().st_mode & _OTHERS)
 
 
-def new_key(path: Path, *, ed25519: bool) -> PrivateKey:
+def new_key(path: Path, *, ed25519: bool) -> "PrivateKey":
     """Make a key and write it to ``path`` as PEM, for its owner alone. Raises InputError; nothing is overwritten."""
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
+    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
     private: PrivateKey = Ed25519PrivateKey.generate() if ed25519 else generate_private_key(_EXPONENT, _BITS)
     content = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     try:

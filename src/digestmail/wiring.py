@@ -22,14 +22,12 @@ from digestmail.model import Gate
 from digestmail.newsletter import Newsletter, Progress, Rules, Subscription, no_progress
 from digestmail.protocols import Check, Clock, Probe, Source, State, Transport
 from digestmail.rendering.compile import Templates
-from digestmail.resolving import resolver
 from digestmail.sources.fetching import PoliteClient
 from digestmail.sources.files import JsonlSource
 from digestmail.sources.huggingface import HuggingFaceSource, SavedHuggingFaceSource
 from digestmail.sources.page import PageSource
 from digestmail.storage.store import Store
 from digestmail.transports.outbox import OutboxTransport
-from digestmail.transports.probing import SmtpProbe, probe_outbox
 from digestmail.transports.smtp import SmtpTransport
 
 
@@ -92,7 +90,7 @@ def open_newsletter(
 
 def open_probes(config: Config, *, offline: bool = False) -> Mapping[str, Probe]:
     """What ``digestmail doctor`` looks at; ``offline`` leaves out the mail server and the DNS."""
-    from digestmail.newsletter import doctor  # it verifies signatures: few commands need what that needs
+    from digestmail.newsletter import doctor
 
     templates, url = open_templates(config), config.store_url
     file = url.database if url.get_backend_name() == "sqlite" else None
@@ -111,18 +109,20 @@ def open_probes(config: Config, *, offline: bool = False) -> Mapping[str, Probe]
 
 def _probe_message(config: Config, templates: Templates) -> Iterator[Check]:
     from digestmail.newsletter import receiving
-    from digestmail.newsletter.doctor import sample_message
+    from digestmail.newsletter.doctor import check_private, sample_message
 
     mailing_list = config.newsletter.mailing_list
     message = sample_message(
         mailing_list, templates.load(config.issue.template), tokens_of(config), signing_of(config), now_utc()
     )
     yield from receiving.check_message(message.envelope, mailing_list)
-    exposed = [str(path) for path in private_files(config) if is_exposed(path)]
-    yield from receiving.check_signatures(message.envelope.content, dkim_keys(config), exposed)
+    yield from receiving.check_signatures(message.envelope.content, dkim_keys(config))
+    yield from check_private({path: is_exposed(path) for path in private_files(config)})
 
 
 def _probe_transport(config: Config, *, offline: bool) -> Iterator[Check]:
+    from digestmail.transports.probing import SmtpProbe, probe_outbox
+
     settings = config.transport
     if isinstance(settings, OutboxSettings):
         yield from probe_outbox(config.resolve(settings.path))
@@ -144,6 +144,7 @@ def _probe_transport(config: Config, *, offline: bool) -> Iterator[Check]:
 
 def _probe_domains(config: Config, *, offline: bool) -> Iterator[Check]:
     from digestmail.newsletter.domains import check_domains
+    from digestmail.resolving import resolver
 
     sender = config.newsletter.sender.address.rpartition("@")[2]
     bounces = (config.newsletter.bounce_address or config.newsletter.sender.address).rpartition("@")[2]

@@ -12,8 +12,11 @@ from typing import Any
 
 import dkim
 import pytest
+from aiosmtpd.controller import Controller
+from aiosmtpd.handlers import Sink
 from quality.gate import MOST_SPAM, parse_scores
 
+from digestmail import resolving
 from digestmail.protocols import State
 from house import House
 
@@ -123,9 +126,16 @@ def test_doctor_finds_the_sample_newsletter_in_order(house: House) -> None:
 def test_doctor_reads_the_signatures(trusted: House) -> None:
     found = [one for one in trusted.json("doctor") if one["name"] == "dkim"]
     assert [one["state"] for one in found] == [State.OK, State.OK]
-    (trusted.folder / "dkim" / "example.org.ed25519.pem").chmod(0o644)
-    exposed = [one for one in trusted.json("doctor") if one["state"] == State.WARNING and one["name"] == "dkim"]
-    assert "others may read" in exposed[0]["found"]
+
+
+def test_keys_that_others_may_read_are_a_warning_in_doctor_and_in_the_log(trusted: House) -> None:
+    key = trusted.folder / "dkim" / "example.org.ed25519.pem"
+    key.chmod(0o640)  # a group is how services share a key
+    assert {one["state"] for one in trusted.json("doctor") if one["name"] == "private"} == {State.OK}
+    key.chmod(0o644)
+    found = [one for one in trusted.json("doctor") if one["name"] == "private" and one["state"] == State.WARNING]
+    assert [one["advice"] for one in found] == [f"chmod 600 {key}"]
+    assert f"others may read the private key {key}" in trusted.process("preview", "reader@example.org").stderr
 
 
 def test_doctor_tells_every_fault_of_a_configuration(house: House) -> None:
@@ -157,6 +167,37 @@ def test_doctor_says_that_nobody_answers_and_that_offline_nobody_was_asked(trust
     trusted.write(transport=smtp)
     offline = {one["name"]: one["state"] for one in trusted.json("doctor", "--offline")}
     assert (offline["smtp"], offline["dns"]) == (State.NOT_CHECKED, State.NOT_CHECKED)
+
+
+def test_doctor_asks_the_mail_server_and_the_dns(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = house("dkim", "new", "example.org").stdout
+    record = "".join(re.findall(r'"([^"]*)"', told))
+    world = {
+        "org NS": ("a.org.",),
+        "example.org TXT": ("v=spf1 -all",),
+        "example.org MX": ("0 mx.example.org.",),
+        "_dmarc.example.org TXT": ("v=DMARC1; p=none",),
+        "digestmail._domainkey.example.org TXT": (record,),
+    }
+    monkeypatch.setattr(resolving, "resolver", lambda: lambda name, kind: world.get(f"{name} {kind}", ()))
+    house.config["newsletter"]["dkim"] = [{"key": "dkim/example.org.digestmail.pem"}]
+    server = Controller(Sink(), hostname="127.0.0.1", port=0)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        server.port = free.getsockname()[1]
+    server.start()
+    try:
+        house.write(transport={"kind": "smtp", "host": "127.0.0.1", "port": server.port, "tls": "none", "timeout": 5})
+        found = house.json("doctor")
+        del world["digestmail._domainkey.example.org TXT"]
+        missing = house.json("doctor", code=1)
+    finally:
+        server.stop()
+    assert {one["name"] for one in found if one["state"] == "ok"} >= {
+        *("smtp", "tls", "server", "mail from", "dkim", "dkim record", "spf", "dmarc", "mx"),
+    }
+    [fault] = [one for one in missing if one["state"] == "failed"]
+    assert record in fault["advice"]
+    assert house.outbox == []
 
 
 def test_the_secret_lies_beside_the_store_and_links_outlive_the_process(house: House) -> None:

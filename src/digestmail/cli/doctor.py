@@ -11,8 +11,6 @@ from digestmail.cli.common import ATTENTION, DEFAULT_CONFIG, ConfigOption, JsonO
 from digestmail.config.values import parse_domain, parse_selector
 from digestmail.errors import ConfigError
 from digestmail.keys import new_key
-from digestmail.mail.dkim import DkimKey
-from digestmail.newsletter.doctor import examine
 from digestmail.protocols import Check, State
 from digestmail.wiring import open_probes
 
@@ -51,6 +49,8 @@ def _checks(config: Path, *, offline: bool) -> Iterator[Check]:
         for problem in error.problems:
             yield Check(State.FAILED, "config", problem)
         return
+    from digestmail.newsletter.doctor import examine
+
     yield Check(State.OK, "config", str(config))
     yield from examine(open_probes(settings, offline=offline))
 
@@ -78,6 +78,8 @@ def new(
 
     The key is for its owner alone: whoever can read it can send mail in your name.
     """
+    from digestmail.mail.dkim import DkimKey
+
     domain = parse_domain(domain)
     selector = parse_selector(selector or ("ed25519" if ed25519 else "digestmail"))
     file = path or Path("dkim", f"{domain}.{selector}.pem")

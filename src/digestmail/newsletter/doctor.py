@@ -84,6 +84,15 @@ def check_store(url: str, path: Path | None) -> Iterator[Check]:
         yield Check(State.OK, "store", f"whole, {papers} papers and {readers} subscribers")
 
 
+def check_private(files: Mapping[Path, bool]) -> Iterator[Check]:
+    """Whether keys and secret are their owner's alone; each file is mapped to whether others may use it."""
+    for path, exposed in files.items():
+        if exposed:
+            yield Check(State.WARNING, "private", f"others may use {path}", f"chmod 600 {path}")
+        else:
+            yield Check(State.OK, "private", str(path))
+
+
 def _where(path: Path | None) -> Iterator[Check]:
     if path is None:
         return

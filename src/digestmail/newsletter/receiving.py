@@ -80,8 +80,8 @@ def _bounces(envelope: Envelope, mailing_list: MailingList) -> Check:
     return Check(State.WARNING, "bounces", f"to {envelope.mail_from}, which names no reader", advice)
 
 
-def check_signatures(content: bytes, keys: Sequence[DkimKey], exposed: Sequence[str]) -> Iterator[Check]:
-    """Whether every key signed the message, and what that is worth; ``exposed`` are files that others may read."""
+def check_signatures(content: bytes, keys: Sequence[DkimKey]) -> Iterator[Check]:
+    """Whether every key signed the message, and what that is worth."""
     if not keys:
         advice = "let the relay sign, or see docs/how-to/sign-with-dkim.md"
         yield Check(State.NOT_CHECKED, "dkim", "there is no key in newsletter.dkim: messages leave unsigned", advice)
@@ -94,8 +94,6 @@ def check_signatures(content: bytes, keys: Sequence[DkimKey], exposed: Sequence[
         if not aligned(key.domain, sender):
             advice = f"DMARC wants a key of {sender}: see newsletter.dkim[{index}].domain"
             yield Check(State.WARNING, "dkim", f"{key.domain} is not the domain of the sender", advice)
-    for path in exposed:
-        yield Check(State.WARNING, "dkim", f"others may read {path}", f"chmod 600 {path}")
 
 
 def _signature(content: bytes, key: DkimKey, index: int) -> Check:
