@@ -37,6 +37,9 @@ def signing_of(config: Config) -> Callable[[bytes], bytes]:
         return unsigned
     from digestmail.mail.dkim import signing
 
+    for path in private_files(config):
+        if is_exposed(path):
+            _log.warning("others may use the private file %s: chmod 600", path)
     return signing(dkim_keys(config))
 
 
@@ -54,8 +57,6 @@ def dkim_keys(config: Config) -> "tuple[DkimKey, ...]":
             why = error.strerror if isinstance(error, OSError) else str(error)
             problems.append(f"newsletter.dkim[{index}].key: {path}: {why}")
             continue
-        if is_exposed(path):
-            _log.warning("others may read the private key %s: chmod 600", path)
         keys.append(DkimKey(_domain(config, settings), settings.selector, private))
     if problems:
         raise ConfigError(problems)

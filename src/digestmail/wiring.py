@@ -108,15 +108,15 @@ def open_probes(config: Config, *, offline: bool = False) -> Mapping[str, Probe]
 
 
 def _probe_message(config: Config, templates: Templates) -> Iterator[Check]:
+    from digestmail.mail.dkim import signing
     from digestmail.newsletter import receiving
     from digestmail.newsletter.doctor import check_private, sample_message
 
-    mailing_list = config.newsletter.mailing_list
-    message = sample_message(
-        mailing_list, templates.load(config.issue.template), tokens_of(config), signing_of(config), now_utc()
-    )
+    mailing_list, keys = config.newsletter.mailing_list, dkim_keys(config)
+    template = templates.load(config.issue.template)
+    message = sample_message(mailing_list, template, tokens_of(config), signing(keys), now_utc())
     yield from receiving.check_message(message.envelope, mailing_list)
-    yield from receiving.check_signatures(message.envelope.content, dkim_keys(config))
+    yield from receiving.check_signatures(message.envelope.content, keys)
     yield from check_private({path: is_exposed(path) for path in private_files(config)})
 
 

@@ -135,7 +135,7 @@ def test_keys_that_others_may_read_are_a_warning_in_doctor_and_in_the_log(truste
     key.chmod(0o644)
     found = [one for one in trusted.json("doctor") if one["name"] == "private" and one["state"] == State.WARNING]
     assert [one["advice"] for one in found] == [f"chmod 600 {key}"]
-    assert f"others may read the private key {key}" in trusted.process("preview", "reader@example.org").stderr
+    assert f"others may use the private file {key}" in trusted.process("preview", "reader@example.org").stderr
 
 
 def test_doctor_tells_every_fault_of_a_configuration(house: House) -> None:
