@@ -15,6 +15,7 @@ from digestmail.newsletter.deliver import deliver
 from digestmail.newsletter.preview import preview, size
 from digestmail.newsletter.run import run
 from digestmail.newsletter.subscribe import subscribe
+from digestmail.protocols import Commit
 from digestmail.storage.store import Store
 from digestmail.testing import ListSource, MemoryTransport
 from newsletters import newsletter, subscription
@@ -30,9 +31,9 @@ class Recording(MemoryTransport):
         super().__init__(failures)
         self.attempts: list[Envelope] = []
 
-    def send(self, envelope: Envelope) -> str:
+    async def send(self, envelope: Envelope, commit: Commit) -> str:
         self.attempts.append(envelope)
-        return super().send(envelope)
+        return await super().send(envelope, commit)
 
 
 def trusted(store: Store, transport: MemoryTransport) -> Newsletter:
