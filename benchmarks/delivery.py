@@ -32,6 +32,7 @@ from unittest import mock
 from benchmarks.datasets import corpus
 from digestmail.cli import rest_collector
 from digestmail.mail.message import message_id
+from digestmail.mail.tokens import Tokens
 from digestmail.model import (
     Delivery,
     DeliveryStatus,
@@ -73,6 +74,7 @@ def newsletter(folder: Path, transport: Transport) -> Newsletter:
         sources=(),
         transport=transport,
         templates=_TEMPLATES,
+        tokens=Tokens(b"a secret of the benchmark"),
         clock=lambda: _NOW,
         new_id=lambda: "",
     )

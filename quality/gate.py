@@ -133,6 +133,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="digestmail-quality-") as folder:
         work = Path(folder)
         make_messages(work / "made")
+        make_trusted(work / "made", work / "trusted")
         plant_faults(work / "made", work / "planted")
         pages = sorted(work.rglob("*.html"))
         messages = sorted(work.rglob("*.eml"))
@@ -170,6 +171,33 @@ def make_messages(folder: Path) -> None:
     command = [sys.executable, "-m", "digestmail", "templates", "check", *TEMPLATES, "--out", str(folder)]
     if subprocess.run(command, cwd=ROOT, check=False).returncode:
         sys.exit("quality: 'digestmail templates check' found faults")
+
+
+#: a newsletter with all that receivers ask for
+TRUSTED = """\
+newsletter:
+  name: Daily Papers
+  from: Daily Papers <papers@example.org>
+  base_url: https://papers.example.org
+  bounce_address: bounces@example.org
+  reply_to: editor@example.org
+  dkim: [{{key: rsa.pem}}, {{key: ed25519.pem, selector: ed25519}}]
+sources: [{{kind: page, path: "{root}/samples/daily-papers.txt"}}]
+"""
+
+
+def make_trusted(folder: Path, home: Path) -> None:
+    """An issue as it is sent: signed, with a reader's links and all headers."""
+    home.mkdir()
+    (home / "config.yaml").write_text(TRUSTED.format(root=ROOT), encoding="utf-8")
+    for command in (
+        ["dkim", "new", "example.org", "--out", "rsa.pem"],
+        ["dkim", "new", "example.org", "--ed25519", "--out", "ed25519.pem"],
+        ["fetch"],
+        ["doctor"],
+        ["preview", "-k", "attention", "-k", "reasoning", "--out", str(folder)],
+    ):
+        quietly([sys.executable, "-m", "digestmail", *command], cwd=home)
 
 
 def plant_faults(made: Path, planted: Path) -> None:

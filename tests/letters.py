@@ -2,8 +2,17 @@
 
 from textwrap import dedent
 
+from digestmail.mail.tokens import Purpose, Tokens
+
 READER = "reader@example.org"
-TOKEN = "k7q2mz5r"
+
+
+def token_of(reader: str) -> str:
+    """What stands in the return path of this reader's messages."""
+    return Tokens(b"a secret of the tests").address(Purpose.BOUNCE, f"uid-{reader}")
+
+
+TOKEN = token_of(READER)
 RETURN_PATH = f"bounces+{TOKEN}@papers.example"
 MESSAGE_ID = "<aaaabbbbccccddddeeeeffff22@papers.example>"
 

@@ -5,8 +5,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from builders import NOON, THE_LIST
+from digestmail.mail.tokens import Tokens
 from digestmail.model import Cadence, Gate
-from digestmail.newsletter import Newsletter, Resolve, Rules, Subscription, no_tokens
+from digestmail.newsletter import Newsletter, Rules, Subscription
 from digestmail.protocols import Clock, Source, Transport
 from digestmail.ranking.profile import parse_keywords
 from digestmail.rendering.compile import Templates
@@ -34,7 +35,6 @@ def newsletter(
     transport: Transport | None = None,
     clock: Clock | None = None,
     subscriptions: Sequence[Subscription] = (),
-    resolve: Resolve = no_tokens,
     **rules: object,
 ) -> Newsletter:
     """A newsletter over a real store and the real templates, with doubles at its edges."""
@@ -47,8 +47,8 @@ def newsletter(
         fallbacks=tuple(fallbacks),
         transport=transport or MemoryTransport(),
         templates=Templates(ROOT / "templates"),
+        tokens=Tokens(b"a secret of the tests"),
         subscriptions=tuple(subscriptions),
         clock=clock or FixedClock(NOON),
         new_id=lambda: f"id-{next(numbers)}",
-        resolve=resolve,
     )

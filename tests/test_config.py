@@ -29,6 +29,8 @@ BASE = """\
 newsletter: {name: Daily Papers, from: papers@example.org}
 sources: [{kind: huggingface}]
 """
+ONE_SOURCE = "sources: [{kind: huggingface}]\n"
+SECRET = BASE.replace("org}", "org, secret: 0123456789abcdef}")
 
 Load = Callable[..., Config]
 Problems = Callable[..., list[str]]
@@ -150,7 +152,7 @@ def test_a_file_named_by_a_relative_path_knows_its_folder(tmp_path: Path, monkey
     ],
 )
 def test_a_store_that_is_no_relative_file_stays_as_it_is(load: Load, store: str, expected: str) -> None:
-    assert load(BASE + f"store: {store}").store_url.render_as_string(hide_password=False) == expected
+    assert load(SECRET + f"store: {store}").store_url.render_as_string(hide_password=False) == expected
 
 
 def test_several_mail_servers_stand_in_the_place_of_one(load: Load) -> None:
@@ -245,9 +247,11 @@ transport: {kind: smtp, host: "${HOST}", port: "${PORT}", timeout: "${TIMEOUT}",
 def test_a_configuration_in_a_log_shows_no_password(load: Load) -> None:
     text = """
 store: postgresql://me:hunter2@db/papers
+newsletter: {name: Papers, from: papers@example.org, secret: hunter2-of-the-links}
 transport: {kind: smtp, host: mail, username: me, password: hunter2}
 """
-    config = load(BASE + text)
+    config = load(ONE_SOURCE + text)
+    assert config.newsletter.secret == "hunter2-of-the-links"
     assert "hunter2" not in f"{config!r} {config} {config.store_url}"
 
 

@@ -17,6 +17,7 @@ PAGE = (ROOT / "docs/reference/config.md").read_text(encoding="utf-8")
 HEADINGS = {
     "Config": "## Top level",
     "NewsletterSettings": "## newsletter",
+    "DkimSettings": "### dkim",
     "HuggingFaceSettings": "### kind: huggingface",
     "PageSettings": "### kind: page",
     "JsonlSettings": "### kind: jsonl",

@@ -1,5 +1,8 @@
 """Addresses on the wire and the links made of them."""
 
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import pytest
@@ -8,14 +11,111 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from digestmail.errors import AddressError, InputError
-from digestmail.mail.links import ascii_address, unsubscribe_mailto
-from digestmail.model import MailingList
+from digestmail.mail.links import (
+    Routes,
+    ascii_address,
+    is_public,
+    plain_routes,
+    preferences_url,
+    routes_of,
+    unsubscribe_mailto,
+)
+from digestmail.mail.tokens import Purpose, Tokens
+from digestmail.model import MailingList, Subscriber
 
 ATOM = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!#$%&'*+-/=?^_`{|}~"
 
 
-def papers(address: str) -> MailingList:
-    return MailingList(name="Daily Papers", sender_name="Daily Papers", sender_address=address)
+TOKENS = Tokens(b"a secret of the tests")
+NOW = datetime(2026, 6, 30, 12, tzinfo=UTC)
+UID = "3f1b6a0c9d2e4f508172a3b4c5d6e7f8"
+READER = Subscriber(uid=UID, email="reader@example.net", created_at=NOW)
+TOKEN = TOKENS.address(Purpose.UNSUBSCRIBE, UID)
+BOUNCE = TOKENS.address(Purpose.BOUNCE, UID)
+
+
+def papers(address: str = "papers@example.org", **more: Any) -> MailingList:
+    return MailingList(name="Daily Papers", sender_name="Daily Papers", sender_address=address, **more)
+
+
+@pytest.mark.parametrize(
+    ("url", "public"),
+    [
+        ("https://papers.example.org", True),
+        ("http://papers.example.org:8080/digest", True),
+        ("https://1.1.1.1", True),
+        ("https://[2606:4700::1111]/", True),
+        ("https://PAPERS.Example.ORG.", True),
+        ("https://localhost.example.org", True),
+        ("http://localhost:8000", False),
+        ("https://LOCALHOST.", False),
+        ("https://app.localhost", False),
+        ("https://127.0.0.1:8000", False),
+        ("https://127.9.9.9", False),
+        ("https://[::1]", False),
+        ("https://0.0.0.0", False),
+        ("https://10.0.0.8", False),
+        ("https://192.168.1.2", False),
+        ("https://172.16.0.1", False),
+        ("https://169.254.1.1", False),
+        ("https://[fd00::1]", False),
+        ("https://[fe80::1]", False),
+        ("https://papers", False),
+        ("https://papers.local", False),
+        ("https://papers.corp.internal", False),
+        ("https://nas.home.arpa", False),
+        (None, False),
+        ("", False),
+    ],
+)
+def test_a_url_is_public_when_strangers_can_reach_it(url: str | None, public: bool) -> None:
+    assert is_public(url) is public
+
+
+def test_with_a_public_page_the_link_is_the_page_and_the_mail_stands_beside_it() -> None:
+    routes = routes_of(papers(base_url="https://papers.example.org"), TOKENS, READER)
+    assert (
+        routes.web == routes.unsubscribe_url == f"https://papers.example.org/u/{TOKENS.link(Purpose.UNSUBSCRIBE, UID)}"
+    )
+    assert routes.mailto == f"mailto:papers@example.org?subject=unsubscribe%20{TOKEN}"
+
+
+@pytest.mark.parametrize("url", [None, "http://papers.example.org", "http://localhost:8000", "https://localhost"])
+def test_without_a_public_page_over_https_the_link_is_a_mail_with_a_token(url: str | None) -> None:
+    routes = routes_of(papers(base_url=url), TOKENS, READER)
+    assert routes.web is None
+    assert routes.unsubscribe_url == f"mailto:papers@example.org?subject=unsubscribe%20{TOKEN}"
+    assert preferences_url(papers(base_url=url), TOKENS, READER) is None
+
+
+def test_preferences_have_a_page_and_a_token_of_their_own() -> None:
+    url = preferences_url(papers(base_url="https://papers.example.org/x"), TOKENS, READER)
+    assert url == f"https://papers.example.org/x/p/{TOKENS.link(Purpose.PREFERENCES, UID)}"
+
+
+def test_an_address_that_takes_a_plus_carries_the_token_itself() -> None:
+    routes = routes_of(papers(plus_addressing=True), TOKENS, READER)
+    assert routes.mailto == f"mailto:papers+unsub-{TOKEN}@example.org?subject=unsubscribe"
+    # 64 octets are the most before the @ (RFC 5321 §4.5.3.1.1)
+    long = routes_of(papers("a-rather-long-name@example.org", plus_addressing=True), TOKENS, READER)
+    assert long.mailto == f"mailto:a-rather-long-name@example.org?subject=unsubscribe%20{TOKEN}"
+
+
+def test_the_return_path_is_the_readers_own_and_never_changes() -> None:
+    mailing_list = papers(bounce_address="bounces@mail.example.org", base_url="https://papers.example.org")
+    first, again = (routes_of(mailing_list, TOKENS, READER) for _ in range(2))
+    assert first.return_path == again.return_path == f"bounces+{BOUNCE}@mail.example.org"
+    assert ascii_address(first.return_path) == first.return_path
+    other = routes_of(mailing_list, TOKENS, replace(READER, uid="0" * 32))
+    assert other.return_path != first.return_path
+    assert routes_of(mailing_list, TOKENS, replace(READER, email="new@example.com")) == first
+
+
+def test_without_an_address_for_bounces_they_come_to_the_sender() -> None:
+    assert routes_of(papers(), TOKENS, READER).return_path == "papers@example.org"
+    assert plain_routes(papers(bounce_address="b@example.org")) == Routes(
+        return_path="papers@example.org", mailto="mailto:papers@example.org?subject=unsubscribe"
+    )
 
 
 def test_the_unsubscribe_link_is_a_mail_with_a_subject() -> None:

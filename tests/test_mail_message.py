@@ -7,6 +7,7 @@ from email import message_from_bytes, policy
 from email.header import decode_header, make_header
 from email.message import EmailMessage
 from email.utils import parsedate_to_datetime
+from typing import Any
 
 import pytest
 from hypothesis import example, given
@@ -14,7 +15,9 @@ from hypothesis import strategies as st
 
 from digestmail.errors import AddressError, MessageError
 from digestmail.mail import message as message_module
+from digestmail.mail.links import Routes, routes_of
 from digestmail.mail.message import build_message, message_id
+from digestmail.mail.tokens import Tokens
 from digestmail.model import Issue, MailingList, Receipt, Rendered, Subscriber
 from digestmail.text.clean import clean_line
 
@@ -24,6 +27,7 @@ READER = Subscriber(uid="5f0c", email="reader@example.net", created_at=MORNING)
 ISSUE = Issue(
     mailing_list=LIST, subscriber=READER, slot=date(2024, 1, 29), papers=(), receipt=Receipt(), composed_at=MORNING
 )
+TOKENS = Tokens(b"a secret of the tests")
 PLAIN = Rendered("Nine papers", "<p>Nine papers</p>\n", "Nine papers\n")
 
 # all of Unicode with what breaks headers and encodings drawn often
@@ -38,9 +42,9 @@ def parse(content: bytes) -> EmailMessage:
     return parsed
 
 
-def build(rendered: Rendered = PLAIN, **changes: str) -> EmailMessage:
+def build(rendered: Rendered = PLAIN, routes: Routes | None = None, **changes: Any) -> EmailMessage:
     """The message of a list with these changes, parsed."""
-    return parse(build_message(replace(ISSUE, mailing_list=replace(LIST, **changes)), rendered).content)
+    return parse(build_message(replace(ISSUE, mailing_list=replace(LIST, **changes)), rendered, routes).content)
 
 
 def bodies(parsed: EmailMessage) -> list[str]:
@@ -62,12 +66,95 @@ def test_a_message_has_exactly_the_headers_it_should_have() -> None:
         ("Subject", "Nine papers"),
         ("Date", "Mon, 29 Jan 2024 06:30:00 +0000"),
         ("Message-ID", message_id(LIST, READER, ISSUE.slot)),
-        ("List-Id", '"Daily Papers" <daily-papers.example.org>'),
         ("List-Unsubscribe", "<mailto:papers@example.org?subject=unsubscribe>"),
-        ("Auto-Submitted", "auto-generated"),
+        ("List-Id", '"Daily Papers" <daily-papers.example.org>'),
+        ("List-Help", "<mailto:papers@example.org?subject=help>"),
+        ("List-Owner", "<mailto:papers@example.org>"),
+        ("List-Post", "NO"),
+        ("Feedback-ID", "20240129:issue:daily-papers.example.org:4o5ftmbdl3tu"),
         ("Precedence", "bulk"),
+        ("Auto-Submitted", "auto-generated"),
         ("MIME-Version", "1.0"),
     ]
+
+
+def test_a_list_with_everything_configured_has_more_headers() -> None:
+    full = replace(
+        LIST,
+        base_url="https://papers.example.org",
+        reply_to="editor@example.org",
+        bounce_address="bounces@mail.example.org",
+        plus_addressing=True,
+    )
+    routes = routes_of(full, TOKENS, READER)
+    envelope = build_message(replace(ISSUE, mailing_list=full), PLAIN, routes)
+    parsed = parse(envelope.content)
+    assert list(parsed) == [
+        *("From", "To", "Subject", "Date", "Message-ID", "List-Unsubscribe", "List-Unsubscribe-Post", "Reply-To"),
+        *("List-Id", "List-Help", "List-Owner", "List-Archive", "List-Post", "Feedback-ID", "Precedence"),
+        *("Auto-Submitted", "MIME-Version", "Content-Type"),
+    ]
+    assert parsed["List-Unsubscribe"] == f"<{routes.web}>, <{routes.mailto}>"
+    assert parsed["Reply-To"] == "editor@example.org"
+    assert parsed["List-Owner"] == "<mailto:editor@example.org>"
+    assert parsed["List-Archive"] == "<https://papers.example.org/papers>"
+    assert envelope.mail_from == routes.return_path
+    assert envelope.mail_from.startswith("bounces+")
+
+
+def test_one_click_is_offered_to_the_byte_and_only_beside_a_page_that_takes_it() -> None:
+    line = b"\r\nList-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"
+    for url, offered in (("https://papers.example.org", 1), ("http://papers.example.org", 0), (None, 0)):
+        mailing_list = replace(LIST, base_url=url)
+        routes = routes_of(mailing_list, TOKENS, READER)
+        content = build_message(replace(ISSUE, mailing_list=mailing_list), PLAIN, routes).content
+        assert content.count(line) == offered
+        assert content.count(b"<https://papers.example.org/u/") == offered
+
+
+@pytest.mark.parametrize("url", ["http://localhost:8000", "https://127.0.0.1", "https://papers.local", None])
+def test_an_archive_that_only_this_machine_reaches_is_not_named(url: str | None) -> None:
+    assert "List-Archive" not in build(base_url=url)
+
+
+def test_the_feedback_id_has_four_fields_and_none_of_a_reader() -> None:
+    other = build_message(replace(ISSUE, subscriber=replace(READER, uid="5f0d", email="b@example.net")), PLAIN)
+    fields = build()["Feedback-ID"].split(":")
+    assert parse(other.content)["Feedback-ID"].split(":") == fields
+    assert len(fields) == 4
+    assert 5 <= len(fields[3]) <= 15
+    renamed = build(name="Weekly " + "long " * 90, sender_name="x")["Feedback-ID"].split(":")
+    assert len(renamed) == 4
+    assert renamed[3] == fields[3]
+
+
+def test_a_header_longer_than_a_line_may_be_is_never_handed_out() -> None:
+    with pytest.raises(MessageError, match="header List-Archive is longer than a line may be"):
+        build(base_url="https://papers.example.org/" + "x" * 980)
+
+
+def test_a_return_path_or_link_that_could_break_out_is_never_handed_out() -> None:
+    good = routes_of(replace(LIST, base_url="https://papers.example.org"), TOKENS, READER)
+    for bad in (
+        replace(good, web=f"{good.web}>\r\nBcc: all@example.org"),
+        replace(good, web=f"{good.web}> <https://example.net"),
+        replace(good, web="http://papers.example.org/u/1"),
+        replace(good, web=f"{good.web}\x85"),
+        replace(good, mailto="https://papers.example.org"),
+        replace(good, mailto=f"{good.mailto}\x00"),
+        replace(good, return_path="a@example.org>\r\nRCPT TO:<b@example.org"),
+        replace(good, return_path=""),
+    ):
+        with pytest.raises(MessageError, match="cannot be read back"):
+            build(routes=bad)
+
+
+def test_a_head_with_a_header_too_many_is_never_handed_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        message_module, "_subject_header", lambda subject: f"Subject: {subject}\r\nBcc: b@example.org\r\n"
+    )
+    with pytest.raises(MessageError, match="holds other headers than it should"):
+        build()
 
 
 def test_the_text_comes_first_and_the_html_last() -> None:
@@ -128,8 +215,16 @@ def test_every_reader_day_and_sender_has_its_own_message_id() -> None:
         message_id(LIST, READER, date(2024, 1, 30)),
         message_id(LIST, replace(READER, uid="5f0d"), date(2024, 1, 29)),
         message_id(replace(LIST, sender_address="news@example.org"), READER, date(2024, 1, 29)),
+        message_id(LIST, READER, date(2024, 1, 29), generation=1),
+        message_id(LIST, READER, date(2024, 1, 29), generation=2),
     }
-    assert len(variants) == 4
+    assert len(variants) == 6
+
+
+def test_an_issue_that_is_asked_for_anew_has_the_id_of_its_generation() -> None:
+    assert message_id(LIST, READER, ISSUE.slot, generation=0) == message_id(LIST, READER, ISSUE.slot)
+    again = build_message(replace(ISSUE, generation=1), PLAIN)
+    assert again.message_id == message_id(LIST, READER, ISSUE.slot, generation=1)
 
 
 def test_a_new_address_or_list_name_leaves_the_message_id_alone() -> None:
@@ -227,7 +322,7 @@ def test_an_address_that_cannot_be_written_is_named(bad: str) -> None:
         ("_subject", lambda text: f"{text}\r\nBcc: all@example.org", "header Subject"),
         ("_mailbox", lambda name, inner: f'"{name}x" <{inner}>', "header From"),
         ("_mailbox", lambda name, inner: f'"{name}" <{inner}>\r\nX-More: 1', "header List-Id"),
-        ("unsubscribe_mailto", lambda of: "mailto:papers@example.org>\r\n\r\nbody", "header List-Unsubscribe"),
+        ("mailto", lambda address: "mailto:papers@example.org>\r\n\r\nbody", "header List-Help"),
     ],
 )
 def test_a_header_that_reads_back_differently_is_never_handed_out(
@@ -266,6 +361,32 @@ def test_an_empty_part_is_an_empty_line() -> None:
     assert bodies(build(Rendered("x", "", ""))) == ["\n", "\n"]
 
 
+@given(
+    uid=st.one_of(st.uuids().map(lambda uid: uid.hex), st.text("abcdef0123456789-_@.", max_size=40)),
+    reply_to=st.sampled_from([None, "editor@example.org", "e@bücher.example"]),
+    base_url=st.sampled_from(
+        [None, "https://papers.example.org", "http://localhost:8000", "https://xn--bcher-kva.org/a"]
+    ),
+    plus=st.booleans(),
+    name=TEXT,
+)
+def test_the_whole_head_comes_out_of_the_parser(
+    uid: str, reply_to: str | None, base_url: str | None, plus: bool, name: str
+) -> None:
+    mailing_list = replace(LIST, name=name, base_url=base_url, reply_to=reply_to, plus_addressing=plus)
+    reader = replace(READER, uid=uid)
+    routes = routes_of(mailing_list, TOKENS, reader)
+    content = build_message(replace(ISSUE, mailing_list=mailing_list, subscriber=reader), PLAIN, routes).content
+    parsed = parse(content)
+    assert parsed.defects == []
+    assert [len(parsed.get_all(key)) for key in parsed] == [1] * len(parsed)  # type: ignore[arg-type]
+    links = [f"<{url}>" for url in (routes.web, routes.mailto) if url]
+    assert parsed["List-Unsubscribe"] == ", ".join(links)
+    assert ("List-Unsubscribe-Post" in parsed) == (routes.web is not None)
+    assert ("Reply-To" in parsed) == (reply_to is not None)
+    assert max(map(len, content.split(b"\r\n"))) <= 998
+
+
 @given(subject=TEXT, sender_name=TEXT, name=TEXT, text=TEXT, html=TEXT)
 @example(subject="a" * 2000, sender_name="ä " * 500, name="\\" * 300, text="論" * 2000, html="x" * 5000)
 @example(subject=" ", sender_name='"', name="<>", text="\r", html="\x85\n\r\n\r")
@@ -275,7 +396,7 @@ def test_whatever_goes_in_comes_out_of_the_parser(
     issue = replace(ISSUE, mailing_list=replace(LIST, name=name, sender_name=sender_name))
     content = build_message(issue, Rendered(subject, html, text)).content
     parsed = parse(content)
-    assert len(parsed.keys()) == len({key.lower() for key in parsed}) == 11
+    assert len(parsed.keys()) == len({key.lower() for key in parsed}) == 15
     assert parsed["Subject"] == clean_line(subject)
     assert parsed["To"].addresses[0].addr_spec == "reader@example.net"
     assert parsed["From"].addresses[0].addr_spec == "papers@example.org"

@@ -10,6 +10,7 @@ import letters
 from builders import NOON, issue, papers, subscriber
 from digestmail.errors import InputError, NotFoundError
 from digestmail.mail.reports import Kind
+from digestmail.mail.tokens import Purpose
 from digestmail.model import AttemptEvent, Delivery, DeliveryStatus, Origin, SubscriberStatus
 from digestmail.newsletter import Newsletter
 from digestmail.newsletter.inbound import Outcome, receive
@@ -19,7 +20,7 @@ from digestmail.protocols import Letter
 from digestmail.storage.claims import Settlement
 from digestmail.storage.store import Store
 from digestmail.testing import FixedClock
-from letters import MESSAGE_ID, READER, TOKEN
+from letters import MESSAGE_ID, READER, TOKEN, token_of
 from newsletters import newsletter, subscription
 
 
@@ -77,15 +78,11 @@ class Desk:
         return claimed
 
 
-def resolve(token: str) -> str | None:
-    return {TOKEN: f"uid-{READER}", "anns": "uid-ann@example.org"}.get(token)
-
-
 @pytest.fixture
 def desk(store: Store) -> Desk:
     clock = FixedClock(NOON)
     store.subscribers.put([subscriber(), subscriber("ann@example.org")])
-    house = newsletter(store, clock=clock, soft_limit=5, soft_days=30, resolve=resolve)
+    house = newsletter(store, clock=clock, soft_limit=5, soft_days=30)
     return Desk(house, clock)
 
 
@@ -128,7 +125,7 @@ def test_a_forged_token_proves_nothing(desk: Desk) -> None:
 
 
 def test_a_token_of_ones_own_does_not_reach_another_reader(desk: Desk) -> None:
-    victim = letters.postfix(to="bounces+anns@papers.example", returned="")
+    victim = letters.postfix(to=f"bounces+{token_of('ann@example.org')}@papers.example", returned="")
     [outcome] = desk.open(victim)
     assert outcome.address == "ann@example.org"
     assert desk.status is SubscriberStatus.ACTIVE
@@ -416,9 +413,10 @@ def test_subscribing_again_does_not_bring_back_a_suppressed_address(
 
 
 def test_a_suppressed_reader_of_the_config_file_stays_suppressed(store: Store) -> None:
-    house = newsletter(store, subscriptions=[subscription()], resolve=lambda _token: "id-0")
+    house = newsletter(store, subscriptions=[subscription()])
     sync(house)
-    list(receive(house, Pile([letters.postfix()])))
+    token = house.tokens.address(Purpose.BOUNCE, store.subscribers.all()[0].uid)
+    list(receive(house, Pile([letters.postfix(to=f"bounces+{token}@papers.example")])))
     assert [synced.change for synced in sync(house)] == [Change.SUPPRESSED]
     unsuppress(house, READER)
     assert sync(house) == []

@@ -14,6 +14,7 @@
     │   ├── SourceUnavailable  it did not answer; later may help
     │   └── SourceFormatError  it answered something else than it should
     ├── StoreError             the database cannot be used
+    ├── LookupFailed           the DNS gave no answer
     ├── ClaimLost              another process has taken this delivery over
     ├── MessageError           a message cannot be built for one reader
     ├── MailboxUnavailable     the mailbox with the bounces does not answer; later may help
@@ -100,6 +101,10 @@ class StoreError(DigestmailError):
 
 class MailboxUnavailable(DigestmailError):  # noqa: N818 - as above
     """The mailbox that messages come in to does not answer, or refuses us; later may help."""
+
+
+class LookupFailed(DigestmailError):  # noqa: N818 - not an error of ours, and doctor goes on
+    """The DNS gave no answer: neither that there is something nor that there is nothing."""
 
 
 class ClaimLost(DigestmailError):  # noqa: N818 - it says what happened, and nothing is broken

@@ -292,6 +292,12 @@ class MailingList:
     base_url: str | None = None
     #: for subscribers who chose no language
     language: str = "en"
+    #: where answers of readers go; None: to the sender
+    reply_to: str | None = None
+    #: takes bounces, with "+" and anything before the "@"; None: bounces go to the sender
+    bounce_address: str | None = None
+    #: whether the sender's address, too, takes mail with "+" and anything before the "@"
+    plus_addressing: bool = False
 
     @property
     def domain(self) -> str:

@@ -1,8 +1,9 @@
 """What the application asks of its adapters. Each docstring is the promise an adapter must keep."""
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
+from enum import StrEnum
 from typing import Protocol
 
 from digestmail.model import Envelope, Paper, SkippedEntry
@@ -12,6 +13,35 @@ Clock = Callable[[], datetime]
 
 #: Makes durable that what follows cannot be taken back. Raises ClaimLost when somebody else has taken over.
 Commit = Callable[[], Awaitable[None]]
+
+
+class State(StrEnum):
+    """What ``digestmail doctor`` found."""
+
+    OK = "ok"
+    WARNING = "warning"
+    FAILED = "failed"
+    #: nobody looked, or nobody answered: never told as good
+    NOT_CHECKED = "not checked"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that was looked at."""
+
+    state: State
+    #: what was looked at, in a word or two
+    name: str
+    found: str
+    #: what to do about it
+    advice: str = ""
+
+
+#: Looks at one part of the house; changes and sends nothing. May raise DigestmailError, which counts as failed.
+Probe = Callable[[], Iterable[Check]]
+
+#: The records of a name and a type (``TXT``, ``MX`` …) in the DNS, as text; may be none. Raises LookupFailed.
+Lookup = Callable[[str, str], tuple[str, ...]]
 
 
 class Source(Protocol):

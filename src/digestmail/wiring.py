@@ -2,9 +2,10 @@
 
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, time, timedelta
+from functools import partial
 from pathlib import Path
 
 from digestmail.config import (
@@ -17,9 +18,10 @@ from digestmail.config import (
     SubscriberSettings,
     TransportSettings,
 )
+from digestmail.keys import dkim_keys, is_exposed, private_files, signing_of, tokens_of
 from digestmail.model import Gate
 from digestmail.newsletter import Newsletter, Progress, Rules, Subscription, no_progress
-from digestmail.protocols import Clock, Source, Transport
+from digestmail.protocols import Check, Clock, Probe, Source, State, Transport
 from digestmail.rendering.compile import Templates
 from digestmail.sources.fetching import PoliteClient
 from digestmail.sources.files import JsonlSource
@@ -28,6 +30,9 @@ from digestmail.sources.page import PageSource
 from digestmail.storage.store import Store
 from digestmail.transports.outbox import Layout, OutboxTransport
 from digestmail.transports.smtp import Deadlines, Limits, Relay, SmtpTransport
+
+# nobody waits for five minutes to be told that a server is slow
+_PROBE_SECONDS = 30.0
 
 
 def shipped(name: str) -> Path:
@@ -82,6 +87,8 @@ def open_newsletter(
             fallbacks=tuple(_source(config, source, client) for source in config.sources if source.fallback),
             transport=transport,
             templates=open_templates(config),
+            tokens=tokens_of(config),
+            sign=signing_of(config),
             subscriptions=tuple(subscription(reader, Gate(config.issue.gate)) for reader in config.subscribers),
             clock=clock,
             new_id=lambda: uuid.uuid4().hex,
@@ -90,6 +97,76 @@ def open_newsletter(
     finally:
         store.close()
         client.close()
+
+
+def open_probes(config: Config, *, offline: bool = False) -> Mapping[str, Probe]:
+    """What ``digestmail doctor`` looks at; ``offline`` leaves out the mail server and the DNS."""
+    from digestmail.newsletter import doctor
+
+    templates, url = open_templates(config), config.store_url
+    file = url.database if url.get_backend_name() == "sqlite" else None
+    return {
+        "template": partial(doctor.check_template, templates, config.issue.template),
+        "store": partial(
+            doctor.check_store,
+            url.render_as_string(hide_password=False),
+            Path(file.removeprefix("file:")) if file else None,
+        ),
+        "message": partial(_probe_message, config, templates),
+        "transport": partial(_probe_transport, config, offline=offline),
+        "dns": partial(_probe_domains, config, offline=offline),
+    }
+
+
+def _probe_message(config: Config, templates: Templates) -> Iterator[Check]:
+    from digestmail.mail.dkim import signing
+    from digestmail.newsletter import receiving
+    from digestmail.newsletter.doctor import check_private, sample_message
+
+    mailing_list, keys = config.newsletter.mailing_list, dkim_keys(config)
+    template = templates.load(config.issue.template)
+    message = sample_message(mailing_list, template, tokens_of(config), signing(keys), now_utc())
+    yield from receiving.check_message(message.envelope, mailing_list)
+    yield from receiving.check_signatures(message.envelope.content, keys)
+    yield from check_private({path: is_exposed(path) for path in private_files(config)})
+
+
+def _probe_transport(config: Config, *, offline: bool) -> Iterator[Check]:
+    from digestmail.transports.probing import SmtpProbe, probe_outbox
+
+    settings = config.transport
+    if isinstance(settings, OutboxSettings):
+        yield from probe_outbox(config.resolve(settings.path))
+        return
+    for relay in settings.all_relays:
+        if offline:
+            yield Check(State.NOT_CHECKED, "smtp", f"{relay.host} was not asked: --offline")
+            continue
+        yield from SmtpProbe(
+            host=relay.host,
+            port=relay.resolved_port,
+            tls=relay.tls,
+            sender=config.newsletter.bounce_address or config.newsletter.sender.address,
+            username=relay.username,
+            password=relay.password.get_secret_value() if relay.password else None,
+            timeout=settings.timeout or _PROBE_SECONDS,
+            ca_file=config.resolve(relay.ca_file) if relay.ca_file else None,
+            ehlo_name=settings.ehlo_name,
+        )()
+
+
+def _probe_domains(config: Config, *, offline: bool) -> Iterator[Check]:
+    from digestmail.newsletter.domains import check_domains
+    from digestmail.resolving import resolver
+
+    sender = config.newsletter.sender.address.rpartition("@")[2]
+    bounces = (config.newsletter.bounce_address or config.newsletter.sender.address).rpartition("@")[2]
+    if isinstance(config.transport, OutboxSettings):
+        yield Check(State.NOT_CHECKED, "dns", "messages go to a folder: SPF, DKIM, DMARC and MX do not matter yet")
+    elif offline:
+        yield Check(State.NOT_CHECKED, "dns", "asked nothing: --offline")
+    else:
+        yield from check_domains(resolver(), sender, bounces, dkim_keys(config))
 
 
 def open_templates(config: Config) -> Templates:

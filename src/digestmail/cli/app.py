@@ -8,6 +8,7 @@ from digestmail import __version__
 from digestmail.cli import (
     addresses,
     deliveries,
+    doctor,
     feedback,
     inbound,
     issues,
@@ -65,6 +66,8 @@ app.command("explain")(issues.explain)
 app.add_typer(keywords.app, name="keywords")
 app.add_typer(templates.app, name="templates")
 app.command("simulate")(simulation.simulate)
+app.command("doctor")(doctor.doctor)
+app.add_typer(doctor.dkim_app, name="dkim")
 app.command("status")(operations.status)
 app.command("ledger")(operations.ledger)
 app.command("deliveries")(deliveries.deliveries)

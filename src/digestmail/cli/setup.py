@@ -8,6 +8,7 @@ import typer
 from digestmail.cli.common import DEFAULT_CONFIG, ConfigOption, out, print_json, read_config, say
 from digestmail.config import json_schema
 from digestmail.errors import InputError
+from digestmail.keys import dkim_keys
 from digestmail.wiring import open_templates, shipped
 
 config_app = typer.Typer(help="Check the configuration.", no_args_is_help=True)
@@ -44,12 +45,13 @@ def _write_new(path: Path, content: str) -> Path:
 
 @config_app.command("check")
 def check(config: ConfigOption = DEFAULT_CONFIG) -> None:
-    """Read the configuration and compile the templates; every problem is told with its line.
+    """Read the configuration, compile the templates, read the keys; every problem is told with its line.
 
     Exits with 78 when there is one.
     """
     settings = read_config(config)
     open_templates(settings).load(settings.issue.template)
+    dkim_keys(settings)
     sources = ", ".join(source.label for source in settings.sources)
     say(f"{config}: good ({sources} → {settings.transport.kind}, {len(settings.subscribers)} subscribers in the file)")
 

@@ -1,21 +1,18 @@
 """config.yaml → validated settings; every problem at once, with its line."""
 
 from digestmail.config.loading import load_config
+from digestmail.config.mailing import DeliverySettings, OutboxSettings, RelaySettings, SmtpSettings, TransportSettings
 from digestmail.config.schema import (
     Config,
-    DeliverySettings,
+    DkimSettings,
     HuggingFaceSettings,
     IssueSettings,
     JsonlSettings,
     NewsletterSettings,
-    OutboxSettings,
     PageSettings,
-    RelaySettings,
     ScheduleSettings,
-    SmtpSettings,
     SourceSettings,
     SubscriberSettings,
-    TransportSettings,
     json_schema,
 )
 from digestmail.config.subscribers import SUBSCRIBER_KEYS, load_subscribers
@@ -25,6 +22,7 @@ __all__ = [
     "SUBSCRIBER_KEYS",
     "Config",
     "DeliverySettings",
+    "DkimSettings",
     "HuggingFaceSettings",
     "IssueSettings",
     "JsonlSettings",

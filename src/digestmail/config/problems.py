@@ -12,7 +12,8 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from digestmail.config.document import Document, KeyPath, Problem, kind_of
-from digestmail.config.schema import KINDS, REFUSED, known_keys
+from digestmail.config.fields import REFUSED
+from digestmail.config.schema import KINDS, known_keys
 from digestmail.config.values import did_you_mean
 from digestmail.text.clean import clean_line, shorten
 
@@ -115,7 +116,7 @@ def _refused(case: _Case) -> str:
 
 def _unknown_key(case: _Case) -> str:
     kind = case.document.at((*case.path[:-1], "kind"))
-    section = next((step for step in reversed(case.path[:-1]) if isinstance(step, str)), None)
+    section = ".".join(step for step in case.path[:-1] if isinstance(step, str)) or None
     return (
         f"unknown key{did_you_mean(str(case.path[-1]), known_keys(section, kind if isinstance(kind, str) else None))}"
     )

@@ -20,13 +20,14 @@ _OF_ONE_SERVER = ("host", "port", "tls", "username", "password", "ca_file")
 
 
 def conflicts(document: Document) -> Iterator[Problem]:
-    """Repeated addresses, sources of the same name, keywords in two topics, credentials that lack a half or an
-    encryption, and mail servers written in two ways or in none.
+    """Repeated addresses, sources of the same name, keywords in two topics, a shared store without a secret,
+    credentials that lack a half or an encryption, and mail servers written in two ways or in none.
     """
     yield from _repeats(document, ("subscribers", "email"), _address, "the same address as {}")
     yield from _repeats(
         document, ("sources", "name"), _label, "reports call this source the same as {}; give it a name"
     )
+    yield from _secret(document)
     subscribers = document.data.get("subscribers")
     for index, entry in enumerate(subscribers if isinstance(subscribers, list) else ()):
         if isinstance(entry, dict):
@@ -34,6 +35,15 @@ def conflicts(document: Document) -> Iterator[Problem]:
     transport = document.data.get("transport")
     if isinstance(transport, dict) and transport.get("kind") == "smtp":
         yield from _smtp(document, transport)
+
+
+def _secret(document: Document) -> Iterator[Problem]:
+    store, newsletter = document.data.get("store"), document.data.get("newsletter")
+    shared = isinstance(store, str) and store.startswith("postgresql")
+    if shared and isinstance(newsletter, dict) and newsletter.get("secret") is None:
+        path = ("newsletter", "secret")
+        why = "this key is missing: all machines that share a store need the same"
+        yield Problem(document.line(path), path, why)
 
 
 def _repeats(

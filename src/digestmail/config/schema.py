@@ -1,141 +1,67 @@
 """What config.yaml may say: one frozen model per section.
 
 The descriptions are the words of the reference documentation and of the editors' JSON Schema.
-
-A key without a value (``subscribers:`` with every entry commented out) counts as not written.
 """
 
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    PlainSerializer,
-    PlainValidator,
-    SecretStr,
-    Strict,
-    ValidationInfo,
-    WithJsonSchema,
-    model_validator,
+from pydantic import Field, ValidationInfo, model_validator
+
+from digestmail.config.fields import (
+    Address,
+    BaseUrl,
+    BounceAddress,
+    CadenceText,
+    Domain,
+    FilePath,
+    Flag,
+    GateName,
+    Keywords,
+    LanguageCode,
+    Line,
+    PaperCount,
+    Secret,
+    Section,
+    Selector,
+    SenderText,
+    StoreUrl,
+    TemplateName,
+    TimeOfDay,
+    TimeZone,
+    TopicName,
+    Whole,
+    Year,
 )
-from pydantic_core import PydanticCustomError, PydanticKnownError
-
-from digestmail.config import values
-from digestmail.config.document import plain
-from digestmail.errors import InputError
+from digestmail.config.mailing import (
+    BouncesSettings,
+    DeliverySettings,
+    OutboxSettings,
+    RelaySettings,
+    SmtpSettings,
+    TransportSettings,
+)
 from digestmail.model import Cadence, Gate, MailingList, Profile
-from digestmail.ranking.profile import MAX_TOPIC, parse_keywords, parse_topic, with_topic
-from digestmail.rendering.language import languages, parse_language
+from digestmail.ranking.profile import parse_keywords, with_topic
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import URL
 
-#: pydantic's error type of all that our own parsers refuse
-REFUSED = "refused"
 
-_T = TypeVar("_T")
+class DkimSettings(Section):
+    """A key that signs every message."""
 
-
-def _read(parse: Callable[[str], _T], unseen: str) -> PlainValidator:
-    """Validate with a parser. ``unseen`` is what is said when the text came from the environment and is not shown."""
-
-    def validate(value: object) -> _T:
-        if not isinstance(value, str):
-            raise PydanticKnownError("string_type")
-        try:
-            return parse(value)
-        except InputError as error:
-            raise PydanticCustomError(REFUSED, "{why}", {"why": str(error), "unseen": unseen}) from None
-
-    return PlainValidator(validate, json_schema_input_type=str)
-
-
-def _unquoted(value: object) -> object:
-    # the value of ${NAME} is text, even where a number is wanted
-    return plain(value) if isinstance(value, str) else value
-
-
-Whole = Annotated[int, Strict(), BeforeValidator(_unquoted)]
-Number = Annotated[float, Strict(), BeforeValidator(_unquoted)]
-# limits stand before the validator, or the JSON Schema does not show them
-PaperCount = Annotated[int, Field(strict=True, ge=1, le=100), BeforeValidator(_unquoted)]
-Year = Annotated[int, Field(strict=True, ge=1990, le=2100), BeforeValidator(_unquoted)]
-Port = Annotated[int, Field(strict=True, ge=1, le=65535), BeforeValidator(_unquoted)]
-Connections = Annotated[int, Field(strict=True, ge=1, le=100), BeforeValidator(_unquoted)]
-MessageRate = Annotated[float, Field(strict=True, gt=0, le=1_000_000, allow_inf_nan=False), BeforeValidator(_unquoted)]
-Seconds = Annotated[float, Field(strict=True, gt=0, le=600, allow_inf_nan=False), BeforeValidator(_unquoted)]
-Flag = Annotated[bool, Strict(), BeforeValidator(_unquoted)]
-Line = Annotated[str, _read(values.parse_line, "must not be empty")]
-FilePath = Annotated[Path, _read(values.parse_path, "not a path")]
-Host = Annotated[str, _read(values.parse_host, "not a host name or an IP address")]
-Domain = Annotated[str, _read(values.parse_domain, "not the domain of an address")]
-BaseUrl = Annotated[str, _read(values.parse_base_url, "not a URL like https://papers.example.org")]
-StoreUrl = Annotated[str, _read(values.parse_store_url, "not a usable database URL")]
-Address = Annotated[
-    str,
-    _read(values.parse_address, "not an address that mail can be sent to"),
-    WithJsonSchema({"type": "string", "format": "email"}),
-]
-SenderText = Annotated[
-    values.Sender,
-    _read(values.parse_sender, "not an address that mail can be sent from"),
-    PlainSerializer(str, return_type=str),
-]
-TemplateName = Annotated[
-    str,
-    _read(values.parse_template, "not the name of a folder"),
-    WithJsonSchema({"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9_-]*$"}),
-]
-TimeOfDay = Annotated[
-    time,
-    _read(values.parse_time_of_day, "not a time of day from 00:00 to 23:59"),
-    PlainSerializer(lambda value: f"{value:%H:%M}", return_type=str),
-    WithJsonSchema({"type": "string", "pattern": "^([01]?[0-9]|2[0-3]):[0-5][0-9]$"}),
-]
-CadenceText = Annotated[
-    Cadence,
-    _read(Cadence.parse, "not a cadence: write daily, weekdays or weekly:mon … weekly:sun"),
-    PlainSerializer(str, return_type=str),
-    WithJsonSchema({"type": "string", "pattern": "^(daily|weekdays|weekly(:(mon|tue|wed|thu|fri|sat|sun))?)$"}),
-]
-LanguageCode = Annotated[
-    str,
-    _read(parse_language, f"unknown language: write one of {', '.join(languages())}"),
-    WithJsonSchema({"type": "string", "enum": list(languages())}),
-]
-TimeZone = Annotated[str, _read(values.parse_timezone, "unknown time zone")]
-# what keywords ask of one another, and how many there may be: rules.py
-Keywords = tuple[Annotated[str, _read(values.check_keyword, "not a keyword")], ...]
-TopicName = Annotated[
-    str, _read(parse_topic, "not a topic"), WithJsonSchema({"type": "string", "minLength": 1, "maxLength": MAX_TOPIC})
-]
-GateName = Literal["strict", "normal", "wide"]
-
-
-class Section(BaseModel):
-    """One mapping of the file: nothing but the keys it knows, nothing that changes."""
-
-    """A mapping of known keys; frozen once read."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
-
-    @classmethod
-    def file_keys(cls) -> tuple[str, ...]:
-        """The keys as they stand in the file."""
-        return tuple(field.alias or name for name, field in cls.model_fields.items())
-
-    @model_validator(mode="before")
-    @classmethod
-    def _without_empty_keys(cls, data: object) -> object:
-        if not isinstance(data, dict):
-            return data
-        return {key: value for key, value in data.items() if value is not None or key not in cls.file_keys()}
+    key: FilePath = Field(
+        description="The private key: a file that `digestmail dkim new` made, PEM, or an Ed25519 seed in base64."
+    )
+    selector: Selector = Field(
+        default="digestmail", description="Its name in DNS: `SELECTOR._domainkey.DOMAIN` holds the public key."
+    )
+    domain: Domain | None = Field(
+        default=None, description="The domain that signs; by default that of `from`, which receivers want."
+    )
 
 
 class NewsletterSettings(Section):
@@ -147,7 +73,31 @@ class NewsletterSettings(Section):
     )
     base_url: BaseUrl | None = Field(
         default=None,
-        description="Where readers reach the web pages (http or https). Without it, issues carry no links to them.",
+        description="Where readers reach the web pages (http or https). Without it, issues carry no links to them; "
+        "unsubscribing by one click needs https and a name that strangers can look up.",
+    )
+    reply_to: Address | None = Field(
+        default=None,
+        description="Where answers of readers go, and what the list's owner is reached by. By default to `from`.",
+    )
+    bounce_address: BounceAddress | None = Field(
+        default=None,
+        description="Takes what comes back: `bounces@example.org` makes every reader's return path "
+        "`bounces+TOKEN@example.org`, so the server must deliver both. By default everything comes back to `from`.",
+    )
+    plus_addressing: Flag = Field(
+        default=False,
+        description="The server also delivers `papers+anything@…` to `papers@…` of `from`: then unsubscribing by mail "
+        "has an address per reader, else a subject.",
+    )
+    secret: Secret | None = Field(
+        default=None,
+        repr=False,
+        description="Signs the links in messages; best as `${DIGESTMAIL_SECRET}`. By default one is made and kept "
+        "beside the SQLite file; PostgreSQL needs it here.",
+    )
+    dkim: tuple[DkimSettings, ...] = Field(
+        default=(), description="Keys that sign messages; none when the relay signs. RSA first, then Ed25519."
     )
 
     language: LanguageCode = Field(
@@ -163,6 +113,9 @@ class NewsletterSettings(Section):
             sender_address=self.sender.address,
             base_url=self.base_url,
             language=self.language,
+            reply_to=self.reply_to,
+            bounce_address=self.bounce_address,
+            plus_addressing=self.plus_addressing,
         )
 
 
@@ -250,127 +203,6 @@ class ScheduleSettings(Section):
     )
     every_minutes: Whole = Field(
         default=15, ge=1, le=1440, description="How often `digestmail serve` looks for issues that are due, in minutes."
-    )
-
-
-class OutboxSettings(Section):
-    """Messages are written to a folder."""
-
-    kind: Literal["outbox"] = Field(
-        default="outbox", description="`outbox`: write messages to a folder instead of sending them."
-    )
-    path: FilePath = Field(default=Path("outbox"), description="The folder.")
-    layout: Literal["folder", "days", "maildir"] = Field(
-        default="folder",
-        description="`folder`: `.eml` files side by side, `days`: in a folder for each day, `maildir`: a Maildir.",
-    )
-
-
-class _ServerSettings(Section):
-    """How to reach a mail server. Which of these keys need or exclude one another: ``rules.py``."""
-
-    port: Port | None = Field(
-        default=None, description="By default 587 for `starttls`, 465 for `implicit`, 25 for `none`."
-    )
-    tls: Literal["starttls", "implicit", "none"] = Field(
-        default="starttls",
-        description="`starttls` encrypts before anything is sent, `implicit` from the first byte, `none` never.",
-    )
-    username: Line | None = Field(default=None, description="To log in with; needs `password`.")
-    password: SecretStr | None = Field(
-        default=None, min_length=1, description="To log in with; best as `${SMTP_PASSWORD}`."
-    )
-    ca_file: FilePath | None = Field(default=None, description="Certificates to trust (PEM) instead of the system's.")
-
-    @property
-    def resolved_port(self) -> int:
-        """The port, or the usual one for ``tls`` (RFC 6409 §3.1, RFC 8314 §7.3, RFC 5321 §4.5.4.2)."""
-        return self.port or {"starttls": 587, "implicit": 465, "none": 25}[self.tls]
-
-
-class RelaySettings(_ServerSettings):
-    """One of several mail servers."""
-
-    host: Host = Field(description="Name or IP address of the mail server.")
-    weight: Number = Field(
-        default=1.0,
-        gt=0,
-        le=1000,
-        allow_inf_nan=False,
-        description="Its share of the messages: one with 3 takes three times as many as one with 1.",
-    )
-    connections: Connections | None = Field(default=None, description="Instead of `connections` of the transport.")
-
-
-class SmtpSettings(_ServerSettings):
-    """Messages go to a mail server."""
-
-    kind: Literal["smtp"] = Field(description="`smtp`: hand messages to a mail server.")
-    host: Host | None = Field(
-        default=None, description="Name or IP address of the mail server. Required unless there are `relays`."
-    )
-    relays: tuple[RelaySettings, ...] = Field(
-        default=(),
-        min_length=1,
-        description="Several mail servers instead of one `host`: when one cannot be reached, the others take over.",
-    )
-    connections: Connections = Field(
-        default=4,
-        description="Connections to one server at once at most. There are fewer while it asks to slow down.",
-    )
-    per_second: MessageRate | None = Field(default=None, description="Messages a second at most.")
-    per_minute: MessageRate | None = Field(default=None, description="Messages a minute at most.")
-    per_domain: dict[Domain, MessageRate] = Field(
-        default={},
-        description="Messages a minute to one recipient domain at most, as in `{gmail.com: 60}`; "
-        '`"*"` is every domain that is not named.',
-    )
-    timeout: Seconds | None = Field(
-        default=None,
-        description="Seconds that connecting and each answer may take. By default those of RFC 5321: 30 to 300. "
-        "For the answer to a whole message it is always 600.",
-    )
-    ehlo_name: Host | None = Field(
-        default=None, description="Name to greet the server with. By default this machine's."
-    )
-
-    @property
-    def all_relays(self) -> tuple[RelaySettings, ...]:
-        """The mail servers, however they are written."""
-        keys = {name: getattr(self, name) for name in ("host", *_ServerSettings.model_fields)}
-        return self.relays or (RelaySettings.model_construct(**keys),)
-
-
-TransportSettings = OutboxSettings | SmtpSettings
-
-
-class BouncesSettings(Section):
-    """When mail that comes back ends a subscription, for `digestmail inbound`."""
-
-    soft_limit: Whole = Field(
-        default=5,
-        ge=1,
-        le=100,
-        description="This many issues that bounce softly, with none arriving between, suppress.",
-    )
-    soft_days: Whole = Field(default=30, ge=1, le=365, description="For how many days a soft bounce counts.")
-    imap_password: SecretStr | None = Field(
-        default=None,
-        min_length=1,
-        description="For `inbound --imap`; the environment variable `DIGESTMAIL_IMAP_PASSWORD` comes before it.",
-    )
-
-
-class DeliverySettings(Section):
-    """How much is done to get an issue to its reader."""
-
-    on_ambiguous: Literal["resend", "hold"] = Field(
-        default="resend",
-        description="When the connection breaks after a whole message and before the server's answer, so that nobody "
-        "knows whether it was accepted: `resend` the same message once, or `hold` it until somebody decides.",
-    )
-    expire_after_days: Whole = Field(
-        default=5, ge=1, le=30, description="For how many days after it was composed an issue is tried again."
     )
 
 
@@ -473,11 +305,12 @@ KINDS: dict[str, dict[str, type[Section]]] = {
 }
 _SECTIONS: dict[str, type[Section]] = {
     "newsletter": NewsletterSettings,
+    "newsletter.dkim": DkimSettings,
     "issue": IssueSettings,
     "schedule": ScheduleSettings,
     "bounces": BouncesSettings,
     "delivery": DeliverySettings,
-    "relays": RelaySettings,
+    "transport.relays": RelaySettings,
     "subscribers": SubscriberSettings,
 }
 

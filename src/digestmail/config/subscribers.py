@@ -8,10 +8,11 @@ from typing import Any
 from pydantic import ValidationError
 
 from digestmail.config.document import Document, Problem, read_document
+from digestmail.config.fields import Section
 from digestmail.config.loading import read_text
 from digestmail.config.problems import explain, format_problem
 from digestmail.config.rules import conflicts
-from digestmail.config.schema import Config, Section, SubscriberSettings
+from digestmail.config.schema import Config, SubscriberSettings
 from digestmail.config.values import did_you_mean
 from digestmail.errors import ConfigError, InputError
 from digestmail.ranking.profile import split_keywords

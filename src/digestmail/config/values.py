@@ -16,6 +16,7 @@ from zoneinfo import available_timezones
 from email_validator import EmailNotValidError, validate_email
 
 from digestmail.errors import AddressError, InputError
+from digestmail.mail.links import BOUNCE_LOCAL_PART
 from digestmail.ranking.profile import parse_keyword
 from digestmail.text.clean import clean_line
 
@@ -23,6 +24,8 @@ _NAMED_ADDRESS = re.compile(r"\s*(?P<name>.*?)\s*<(?P<address>[^<>]*)>\s*", re.D
 _TIME_OF_DAY = re.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9])")
 _TEMPLATE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 _HOST = re.compile(r"[A-Za-z0-9_:.\[\]-]+")
+_SELECTOR = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)*")
+_SHORTEST_SECRET = 16
 _DATABASES = ("postgresql", "sqlite")
 
 
@@ -76,6 +79,43 @@ def parse_line(text: str) -> str:
     return line
 
 
+def parse_secret(text: str) -> str:
+    """A secret of the newsletter. The reason never quotes it."""
+    if len(text.strip()) < _SHORTEST_SECRET:
+        raise InputError(f"a secret needs {_SHORTEST_SECRET} characters or more")
+    return text.strip()
+
+
+def parse_bounce_address(text: str) -> str:
+    """An address that leaves room for "+" and a token before its "@"."""
+    address = parse_address(text)
+    local = address.rpartition("@")[0]
+    if len(local) > BOUNCE_LOCAL_PART:
+        raise AddressError(f"{address}: before the @, {BOUNCE_LOCAL_PART} characters are the most")
+    return address
+
+
+def parse_selector(text: str) -> str:
+    """The selector of a DKIM key (RFC 6376 §3.1): labels of a domain name, in lower case."""
+    selector = text.strip().lower()
+    if not _SELECTOR.fullmatch(selector):
+        raise InputError(f"{text!r} is not a selector: letters, digits and -, as in 2026a")
+    return selector
+
+
+def parse_domain(text: str) -> str:
+    """A domain as DNS knows it: lower case, in Punycode. Raises InputError."""
+    try:
+        return parse_address(f"postmaster@{text.strip()}").rpartition("@")[2].lower()
+    except AddressError:
+        raise InputError(f"{text!r} is not the domain of an address") from None
+
+
+def parse_domain_or_any(text: str) -> str:
+    """The same; ``*`` stands for any."""
+    return "*" if text.strip() == "*" else parse_domain(text)
+
+
 def parse_template(text: str) -> str:
     """The name of a template: letters, digits, - and _. Raises InputError."""
     if not _TEMPLATE.fullmatch(text):
@@ -97,16 +137,6 @@ def parse_host(text: str) -> str:
     if not _HOST.fullmatch(text):
         raise InputError(f"{text!r} is not a host name or an IP address")
     return text
-
-
-def parse_domain(text: str) -> str:
-    """The domain of an address as ``parse_address`` gives it; ``*`` stands for any. Raises InputError."""
-    if text.strip() == "*":
-        return "*"
-    try:
-        return parse_address(f"a@{text.strip()}").partition("@")[2]
-    except AddressError:
-        raise InputError(f"{text!r} is not the domain of an address") from None
 
 
 def parse_base_url(text: str) -> str:

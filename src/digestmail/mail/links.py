@@ -1,12 +1,16 @@
-"""Addresses as they go on the wire, and the links made of them. Pure."""
+"""Addresses as they go on the wire, and the ways back to the newsletter that a message names. Pure."""
 
+import ipaddress
 import re
-from urllib.parse import quote
+from dataclasses import dataclass
+from functools import lru_cache
+from urllib.parse import quote, urlsplit
 
 from email_validator import EmailNotValidError, validate_email
 
 from digestmail.errors import AddressError
-from digestmail.model import MailingList
+from digestmail.mail.tokens import ADDRESS_TOKEN, Purpose, Tokens
+from digestmail.model import MailingList, Subscriber
 
 # What RFC 6068 §2 lets stand of an atom (RFC 5322 §3.2.3), besides letters, digits and "-._~"
 _STANDS = "!$'*+"
@@ -16,6 +20,13 @@ _COMMON = re.compile(
     r"(?=[^@]{1,64}@)(?=.{1,254}\Z)(?!.*@.*[^.]{64})"
     r"[A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*@(?:[a-z0-9]+(?:-[a-z0-9]+)*\.)+[a-z]{2,}"
 )
+_LOCAL_PART = 64  # octets, RFC 5321 §4.5.3.1.1
+#: how long the local part of a ``bounce_address`` may be, so that "+" and a token fit behind it
+BOUNCE_LOCAL_PART = _LOCAL_PART - 1 - ADDRESS_TOKEN
+_ASKED = "unsub-"
+# RFC 6761 and 6762, RFC 8375, RFC 9476, and what routers and offices call their own
+_INSIDE = ("localhost", "local", "internal", "intranet", "lan", "home.arpa", "test", "invalid", "alt")
+_KEPT_LISTS = 64
 
 
 def ascii_address(address: str) -> str:
@@ -37,10 +48,91 @@ def ascii_address(address: str) -> str:
     return valid.ascii_email
 
 
+def mailto(address: str) -> str:
+    """The URI of an address (RFC 6068)."""
+    local, _, domain = address.rpartition("@")
+    return f"mailto:{quote(local, safe=_STANDS)}@{domain}"
+
+
+def is_public(url: str | None) -> bool:
+    """Whether strangers reach this URL: its host is no name or address of this machine or of a private network."""
+    host = (urlsplit(url).hostname or "").rstrip(".").lower() if url else ""
+    try:
+        return ipaddress.ip_address(host).is_global
+    except ValueError:
+        return "." in host and not any(host == name or host.endswith(f".{name}") for name in _INSIDE)
+
+
+@dataclass(frozen=True, slots=True)
+class Routes:
+    """The ways back that one reader's messages name."""
+
+    #: where mail about a message that cannot be delivered goes (RFC 5321 §4.4)
+    return_path: str
+    #: the mail that asks to be taken off the list (RFC 6068)
+    mailto: str
+    #: the page that does; None where there is no web server that strangers reach
+    web: str | None = None
+
+    @property
+    def unsubscribe_url(self) -> str:
+        """The link that a message shows."""
+        return self.web or self.mailto
+
+
+def routes_of(mailing_list: MailingList, tokens: Tokens, subscriber: Subscriber) -> Routes:
+    """The ways back of one reader, the same in every message: each carries a token, no way trusts a From header.
+
+    Raises AddressError.
+    """
+    local, domain, bounces, web = _ways(mailing_list)
+    token = tokens.address(Purpose.UNSUBSCRIBE, subscriber.uid)
+    tagged = f"{local}+{_ASKED}{token}"
+    if mailing_list.plus_addressing and len(tagged) <= _LOCAL_PART:
+        asking = f"{mailto(f'{tagged}@{domain}')}?subject=unsubscribe"
+    else:
+        asking = f"{mailto(f'{local}@{domain}')}?subject=unsubscribe%20{token}"
+    return Routes(
+        return_path=_bounces_to(bounces, tokens, subscriber.uid) if bounces else f"{local}@{domain}",
+        mailto=asking,
+        web=f"{web}/u/{tokens.link(Purpose.UNSUBSCRIBE, subscriber.uid)}" if web else None,
+    )
+
+
+def plain_routes(mailing_list: MailingList) -> Routes:
+    """The ways back without a reader's tokens, for messages that go to nobody. Raises AddressError."""
+    sender = ascii_address(mailing_list.sender_address)
+    return Routes(return_path=sender, mailto=f"{mailto(sender)}?subject=unsubscribe")
+
+
+def preferences_url(mailing_list: MailingList, tokens: Tokens, subscriber: Subscriber) -> str | None:
+    """The page where a reader changes what they get; None where there is no web server that strangers reach."""
+    web = _ways(mailing_list)[3]
+    return f"{web}/p/{tokens.link(Purpose.PREFERENCES, subscriber.uid)}" if web else None
+
+
 def unsubscribe_mailto(mailing_list: MailingList) -> str:
     """The mail that asks to be taken off the list (RFC 6068): ``mailto:papers@example.org?subject=unsubscribe``.
 
     Raises AddressError.
     """
+    return plain_routes(mailing_list).mailto
+
+
+@lru_cache(_KEPT_LISTS)
+def _ways(mailing_list: MailingList) -> tuple[str, str, str | None, str | None]:
+    """The sender's local part and domain, where bounces go, and the web pages that a one-click link may name.
+
+    RFC 8058 §3.1 wants https.
+    """
     local, _, domain = ascii_address(mailing_list.sender_address).rpartition("@")
-    return f"mailto:{quote(local, safe=_STANDS)}@{domain}?subject=unsubscribe"
+    bounces = ascii_address(mailing_list.bounce_address) if mailing_list.bounce_address else None
+    base = mailing_list.base_url
+    return local, domain, bounces, base if base and base.lower().startswith("https:") and is_public(base) else None
+
+
+def _bounces_to(address: str, tokens: Tokens, uid: str) -> str:
+    """``bounces+TOKEN@example.org`` (VERP)."""
+    local, _, domain = address.rpartition("@")
+    tagged = f"{local}+{tokens.address(Purpose.BOUNCE, uid)}"
+    return f"{tagged}@{domain}" if len(tagged) <= _LOCAL_PART else address

@@ -6,7 +6,8 @@ Message-ID into encoded words that no client undoes, what it writes changes betw
 delivery must be the same bytes, and it takes 3 to 6 ms for an issue of ten papers.
 
 What is the same in many messages, the headers of the list, a subject, a piece of a body (``text.quoted``), is written
-and read back once and kept. Of the rest only addresses, dates and ids are left, which follow one short grammar.
+and read back once and kept. Of the rest only addresses, dates, ids and links are left, which follow one short grammar.
+At last the names in the whole head are counted: it holds the headers of ``_Shared.names`` and no other.
 """
 
 import base64
@@ -21,61 +22,87 @@ from email import message_from_string
 from email.header import Header, decode_header, make_header
 from email.utils import format_datetime, parseaddr
 from functools import lru_cache
+from typing import NamedTuple
 
 from digestmail.errors import MessageError
-from digestmail.mail.links import ascii_address, unsubscribe_mailto
+from digestmail.mail.links import Routes, ascii_address, is_public, mailto, plain_routes
 from digestmail.model import Encoded, Envelope, Issue, MailingList, Rendered, Subscriber
 from digestmail.text.clean import clean_line
 from digestmail.text.quoted import ended, quoted
 
 _LINE = 76  # RFC 2047 §2: a line that holds an encoded word
 _PLAIN = 60  # ASCII text up to here fits in one line beside any header name used here
+_LONGEST_LINE = 998  # RFC 5322 §2.1.1
 _ID_LENGTH = 26  # base32 digits, 130 bits
 _LABEL = 63  # RFC 1035 §2.3.4; a List-Id ends at 255 (RFC 2919 §3)
 _NOT_LABEL = re.compile(r"[^a-z0-9]+")
+_SENDER_ID = 12  # Gmail's Feedback-ID wants 5 to 15 characters
+_STREAM = 40
 _KEPT_LISTS, _KEPT_SUBJECTS = 64, 4096
 _ADDRESS, _ID = r"[!-~]+@[a-z0-9.-]+", rf"<[a-z2-7]{{{_ID_LENGTH}}}@[a-z0-9.-]+>"
+# byte for byte what RFC 8058 §3.1 says, and only beside a link that takes the request
+_ONE_CLICK = "List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"
+_URI = r"[!-;=?-~]{1,900}"
 # the headers that differ from message to message, but for the subject
 _OWN = re.compile(
     rf"To: {_ADDRESS}\r\n"
     rf"Date: \w{{3}}, \d\d \w{{3}} \d{{4}} \d\d:\d\d:\d\d [+-]\d{{4}}\r\nMessage-ID: {_ID}\r\n"
+    rf"List-Unsubscribe: (?:<https:{_URI}>,\r\n <mailto:{_URI}>\r\n{_ONE_CLICK}|<mailto:{_URI}>\r\n)"
     rf'Content-Type: multipart/alternative;\r\n boundary="=_[a-z2-7]{{{_ID_LENGTH}}}"\r\n',
     re.ASCII,
 )
+_PATH = re.compile(_ADDRESS, re.ASCII)
+_NAMES = re.compile(r"^[^\s:]+(?=:)", re.MULTILINE)
 
 
 def message_id(mailing_list: MailingList, subscriber: Subscriber, slot: date, generation: int = 0) -> str:
     """The Message-ID of a slot (RFC 5322 §3.6.4), with its angle brackets; the same on every attempt.
 
-    26 base32 digits of HMAC-SHA256 over the sender's address and the slot, keyed with the subscriber's uid: it tells
-    nothing about the reader and differs between readers, days and senders. Raises AddressError.
+    26 base32 digits of HMAC-SHA256 over the sender's address, the slot and the generation, keyed with the subscriber's
+    uid: it tells nothing about the reader and differs between readers, days, senders and issues that are asked for
+    anew. Raises AddressError.
     """
     sender = ascii_address(mailing_list.sender_address)
-    digest = hmac.digest(subscriber.uid.encode(), f"{sender}|{slot.isoformat()}".encode(), hashlib.sha256)
+    anew = f"|{generation}" if generation else ""  # the first keeps the id it had before there were generations
+    digest = hmac.digest(subscriber.uid.encode(), f"{sender}|{slot.isoformat()}{anew}".encode(), hashlib.sha256)
     return f"<{base64.b32encode(digest).decode().lower()[:_ID_LENGTH]}@{sender.rpartition('@')[2]}>"
 
 
-def build_message(issue: Issue, words: Rendered | Encoded) -> Envelope:
+def build_message(issue: Issue, words: Rendered | Encoded, routes: Routes | None = None) -> Envelope:
     """The message of one issue: multipart/alternative, CRLF, 7-bit, no line longer than 998 characters.
 
-    Control and invisible characters are dropped from names and subject. Raises AddressError when an address cannot be
-    written, MessageError when something does not read back as what went in.
+    ``routes`` are the reader's; without them the message names the list's plain addresses. Control and invisible
+    characters are dropped from names and subject. Raises AddressError when an address cannot be written, MessageError
+    when something does not read back as what went in.
     """
-    sender, from_, of_list = _headers_of(issue.mailing_list)
+    shared, routes = _shared(issue.mailing_list, issue.slot), routes or plain_routes(issue.mailing_list)
     reader = ascii_address(issue.subscriber.email)
-    identity = issue.message_id or message_id(issue.mailing_list, issue.subscriber, issue.slot)
+    identity = issue.message_id or message_id(issue.mailing_list, issue.subscriber, issue.slot, issue.generation)
     # "=_" never occurs in quoted-printable (RFC 2045 §6.7), so the boundary is in no part
     boundary = f"=_{identity[1 : 1 + _ID_LENGTH]}"
-    to = f"To: {reader}\r\n"
-    dated = f"Date: {format_datetime(issue.composed_at)}\r\nMessage-ID: {identity}\r\n"
-    kind = f'Content-Type: multipart/alternative;\r\n boundary="{boundary}"\r\n'
-    if not _OWN.fullmatch(to + dated + kind):
-        raise MessageError(f"message {identity} cannot be read back: {to}{dated}{kind}")
+    own = (
+        f"To: {reader}\r\n",
+        f"Date: {format_datetime(issue.composed_at)}\r\nMessage-ID: {identity}\r\n",
+        _unsubscribe_header(routes),
+        f'Content-Type: multipart/alternative;\r\n boundary="{boundary}"\r\n',
+    )
+    if not _OWN.fullmatch("".join(own)) or not _PATH.fullmatch(routes.return_path):
+        raise MessageError(f"message {identity} cannot be read back: {routes.return_path} {''.join(own)}")
     encoded = words if isinstance(words, Encoded) else encode(words)
-    head = f"{from_}{to}{_subject_header(clean_line(encoded.subject))}{dated}{of_list}{kind}\r\n"
+    to, dated, unsubscribe, kind = own
+    head = f"{shared.from_}{to}{_subject_header(clean_line(encoded.subject))}{dated}{unsubscribe}{shared.of_list}{kind}"
+    if _NAMES.findall(head) != shared.names[bool(routes.web)]:
+        raise MessageError(f"message {identity} holds other headers than it should: {head}")
     parts = (*_part("plain", encoded.text, boundary), *_part("html", encoded.html, boundary))
-    content = b"".join((head.encode("ascii"), *parts, f"--{boundary}--\r\n".encode("ascii")))
-    return Envelope(mail_from=sender, rcpt_to=reader, message_id=identity, slot=issue.slot, content=content)
+    content = b"".join((f"{head}\r\n".encode("ascii"), *parts, f"--{boundary}--\r\n".encode("ascii")))
+    return Envelope(mail_from=routes.return_path, rcpt_to=reader, message_id=identity, slot=issue.slot, content=content)
+
+
+def _unsubscribe_header(routes: Routes) -> str:
+    """The page first, for it takes one click (RFC 8058), then the mail (RFC 2369 §3.2)."""
+    if routes.web is None:
+        return f"List-Unsubscribe: <{routes.mailto}>\r\n"
+    return f"List-Unsubscribe: <{routes.web}>,\r\n <{routes.mailto}>\r\n{_ONE_CLICK}"
 
 
 def encode(rendered: Rendered) -> Encoded:
@@ -93,18 +120,48 @@ def _part(subtype: str, body: bytes, boundary: str) -> tuple[bytes, bytes, bytes
     return head.encode("ascii"), ended([body]), b"\r\n"
 
 
+class _Shared(NamedTuple):
+    """What all messages of a list and a day share."""
+
+    from_: str
+    of_list: str
+    #: every name in the head in order, without a page that unsubscribes and with one
+    names: tuple[list[str], list[str]]
+
+
 @lru_cache(_KEPT_LISTS)
-def _headers_of(mailing_list: MailingList) -> tuple[str, str, str]:
-    """The sender's address, their header, and what else all messages of a list share."""
+def _shared(mailing_list: MailingList, slot: date) -> _Shared:
     sender, name = ascii_address(mailing_list.sender_address), clean_line(mailing_list.sender_name)
-    of_list = (
-        _header("List-Id", _mailbox(clean_line(mailing_list.name), _list_id(mailing_list.name, sender))),
-        _header("List-Unsubscribe", f"<{unsubscribe_mailto(mailing_list)}>"),
-        _header("Auto-Submitted", "auto-generated"),
-        _header("Precedence", "bulk"),
-        _header("MIME-Version", "1.0"),
-    )
-    return sender, _header("From", _mailbox(name, sender), (name, sender), _read_mailbox), "".join(of_list)
+    list_id = _list_id(mailing_list.name, sender)
+    reply_to = ascii_address(mailing_list.reply_to) if mailing_list.reply_to else ""
+    of_list = [
+        ("List-Id", _mailbox(clean_line(mailing_list.name), list_id)),
+        ("List-Help", f"<{mailto(sender)}?subject=help>"),
+        ("List-Owner", f"<{mailto(reply_to or sender)}>"),
+        ("List-Post", "NO"),
+        ("Feedback-ID", _feedback_id(list_id, sender, slot)),
+        ("Precedence", "bulk"),
+        ("Auto-Submitted", "auto-generated"),
+        ("MIME-Version", "1.0"),
+    ]
+    if is_public(mailing_list.base_url):
+        of_list.insert(3, ("List-Archive", f"<{mailing_list.base_url}/papers>"))
+    if reply_to:
+        of_list.insert(0, ("Reply-To", reply_to))
+    first = ["From", "To", "Subject", "Date", "Message-ID", "List-Unsubscribe"]
+    last = [*(key for key, _ in of_list), "Content-Type"]
+    written = "".join(_header(key, value) for key, value in of_list)
+    from_ = _header("From", _mailbox(name, sender), (name, sender), _read_mailbox)
+    return _Shared(from_, written, ([*first, *last], [*first, "List-Unsubscribe-Post", *last]))
+
+
+def _feedback_id(list_id: str, sender: str, slot: date) -> str:
+    """``20240129:issue:daily-papers.example.org:q3…``: day, stream, list and sender; nothing that tells readers apart.
+
+    By it Gmail tells senders how many complain (https://support.google.com/mail/answer/6254652).
+    """
+    sender_id = base64.b32encode(hashlib.sha256(sender.encode()).digest()).decode().lower()[:_SENDER_ID]
+    return f"{slot:%Y%m%d}:issue:{list_id[:_STREAM]}:{sender_id}"
 
 
 @lru_cache(_KEPT_SUBJECTS)
@@ -118,6 +175,8 @@ def _header(name: str, value: str, meant: object = None, read: Callable[[str], o
     parsed = message_from_string(f"{written}\r\n")
     if parsed.keys() != [name] or parsed.get_payload() or (read and read(parsed[name].replace("\r\n", "")) != meant):
         raise MessageError(f"header {name} does not read back as it was written: {value!r}")
+    if max(map(len, written.split("\r\n"))) > _LONGEST_LINE:
+        raise MessageError(f"header {name} is longer than a line may be: {value!r}")
     return written
 
 

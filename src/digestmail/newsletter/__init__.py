@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import time, timedelta
 from typing import Literal
 
+from digestmail.mail.tokens import Tokens
 from digestmail.model import Cadence, Gate, MailingList, Profile
 from digestmail.protocols import Clock, Source, Transport
 from digestmail.rendering.compile import Templates
@@ -12,16 +13,15 @@ from digestmail.storage.store import Store
 
 #: told of long work: what is going on, how many are done, how many there are
 Progress = Callable[[str, int, int], None]
-#: the uid of the subscriber that a token of a return path or an unsubscribe link names; None for anything else
-Resolve = Callable[[str], str | None]
 
 
 def no_progress(_what: str, _done: int, _total: int) -> None:
     """Nobody is watching."""
 
 
-def no_tokens(_token: str) -> None:
-    """No token is known."""
+def unsigned(content: bytes) -> bytes:
+    """The message as it is: there is no key, or the relay signs."""
+    return content
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,9 +72,12 @@ class Newsletter:
     fallbacks: tuple[Source, ...] = ()
     transport: Transport
     templates: Templates
+    #: makes and reads the tokens in links and return paths
+    tokens: Tokens
+    #: puts signatures on a finished message (DKIM)
+    sign: Callable[[bytes], bytes] = unsigned
     #: subscriptions kept in the config file
     subscriptions: tuple[Subscription, ...] = ()
     clock: Clock
     new_id: Callable[[], str]
-    resolve: Resolve = no_tokens
     progress: Progress = no_progress

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import date, datetime, timedelta
 
-from digestmail.mail.links import unsubscribe_mailto
+from digestmail.mail.links import routes_of
 from digestmail.mail.message import message_id
 from digestmail.model import CadenceKind, Issue, Paper, Receipt, Subscriber, SubscriberStatus
 from digestmail.newsletter import Newsletter
@@ -136,4 +136,5 @@ def compose(
 def _within_budget(newsletter: Newsletter, issue: Issue) -> Issue:
     """The issue without the papers that a mail client would not show: they compete again next time."""
     joining = joining_of(newsletter.templates.load(newsletter.rules.template))
-    return fit(issue, joining, unsubscribe_url=unsubscribe_mailto(newsletter.mailing_list)).issue
+    routes = routes_of(newsletter.mailing_list, newsletter.tokens, issue.subscriber)
+    return fit(issue, joining, unsubscribe_url=routes.unsubscribe_url).issue

@@ -11,7 +11,7 @@ import signal
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from types import FrameType
 
@@ -24,8 +24,9 @@ from digestmail.errors import (
     MessageError,
     TransportUnavailable,
 )
-from digestmail.mail.links import unsubscribe_mailto
+from digestmail.mail.links import routes_of
 from digestmail.mail.message import build_message
+from digestmail.mail.tokens import Tokens
 from digestmail.model import AttemptEvent, Delivery, DeliveryStatus, Envelope, Issue, Rendered
 from digestmail.newsletter import Newsletter
 from digestmail.newsletter.suppression import count_rejection
@@ -101,9 +102,16 @@ def message_of(newsletter: Newsletter, delivery: Delivery, joining: Joining) -> 
         generation=delivery.generation,
         message_id=delivery.message_id,
     )
+    return finished(issue, joining, newsletter.tokens, newsletter.sign)
+
+
+def finished(issue: Issue, joining: Joining, tokens: Tokens, sign: Callable[[bytes], bytes]) -> Message:
+    """The message of an issue as it goes out, signatures and all. Raises as ``message_of`` does."""
+    routes = routes_of(issue.mailing_list, tokens, issue.subscriber)
     # its papers are promised: none may be left out, not even when the template has grown since
-    fitted = fit(issue, joining, unsubscribe_url=unsubscribe_mailto(newsletter.mailing_list), drop=False)
-    return Message(fitted, build_message(issue, fitted.encoded))
+    fitted = fit(issue, joining, unsubscribe_url=routes.unsubscribe_url, drop=False)
+    envelope = build_message(issue, fitted.encoded, routes)
+    return Message(fitted, replace(envelope, content=sign(envelope.content)))
 
 
 class Stop:

@@ -111,7 +111,8 @@ def _fact(newsletter: Newsletter, incoming: Incoming, number: int, by_proof: Kno
 def _by_proof(newsletter: Newsletter, incoming: Incoming) -> Known | None:
     """Whom a token or a Message-ID of ours names: nobody knows these who has not had the message in hand."""
     addresses = newsletter.store.addresses
-    uids = filter(None, map(newsletter.resolve, incoming.tokens))
+    now = newsletter.clock()
+    uids = filter(None, (newsletter.tokens.returned(token, now) for token in incoming.tokens))
     by_token = next(filter(None, map(addresses.by_uid, uids)), None)
     for returned in filter(None, map(addresses.by_message_id, incoming.message_ids)):
         # a message of another reader says nothing about the delivery to this one

@@ -6,7 +6,7 @@ from itertools import count
 from zoneinfo import ZoneInfo
 
 from digestmail.errors import InputError, NotFoundError
-from digestmail.mail.links import unsubscribe_mailto
+from digestmail.mail.links import routes_of
 from digestmail.model import Profile, Subscriber, SubscriberStatus
 from digestmail.newsletter import Newsletter
 from digestmail.newsletter.compose import plan_due
@@ -46,8 +46,8 @@ def preview(
 
 def size(newsletter: Newsletter, message: Message) -> Size:
     """Where the bytes of a message are."""
-    url = unsubscribe_mailto(newsletter.mailing_list)
-    return size_of(message.fitted, joining_for(newsletter), unsubscribe_url=url)
+    routes = routes_of(newsletter.mailing_list, newsletter.tokens, message.issue.subscriber)
+    return size_of(message.fitted, joining_for(newsletter), unsubscribe_url=routes.unsubscribe_url)
 
 
 def reader_of(newsletter: Newsletter, email: str | None, profile: Profile | None, now: datetime) -> Subscriber:

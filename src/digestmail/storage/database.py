@@ -13,10 +13,13 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import StaticPool
 
 from digestmail.errors import StoreError
+from digestmail.storage.filesystem import refuse_network
 from digestmail.storage.tables import SCHEMA_VERSION
 
 #: values in one statement; SQLite takes 32,766
 CHUNK = 500
+
+_PROBLEMS = 20  # told at most
 
 _BUSY_TIMEOUT_MS = 30_000
 # nothing is sent when less than this is free: a result that cannot be stored is one that nobody knows
@@ -97,6 +100,12 @@ class Database:
                 f"{_LEAST_ROOM >> 20} needed): nothing is sent until there is room"
             )
 
+    def problems(self) -> list[str]:
+        """What the database finds wrong: damaged pages and rows that point nowhere, or settings that lose commits."""
+        sqlite = sqlalchemy.make_url(self.url).get_backend_name() == "sqlite"
+        with self.read() as connection:
+            return list(_sqlite_problems(connection) if sqlite else _postgresql_problems(connection))
+
     def close(self) -> None:
         """Give back the connections."""
         self._engine.dispose()
@@ -117,6 +126,20 @@ def rows_by_id(connection: Connection, table: Table, ids: Iterable[int]) -> Iter
         yield from connection.execute(query).mappings()
 
 
+def _sqlite_problems(connection: Connection) -> Iterator[str]:
+    for (told,) in connection.execute(text(f"PRAGMA quick_check({_PROBLEMS})")):
+        if told != "ok":
+            yield f"damaged: {told}"
+    for table, row, parent, _ in list(connection.execute(text("PRAGMA foreign_key_check")))[:_PROBLEMS]:
+        yield f"row {row} of {table} points to a row of {parent} that is not there"
+
+
+def _postgresql_problems(connection: Connection) -> Iterator[str]:
+    for setting in ("fsync", "synchronous_commit"):
+        if connection.execute(text(f"SHOW {setting}")).scalar() == "off":
+            yield f"{setting} is off: a power cut loses what was committed"
+
+
 def _engine(url: str) -> Engine:
     parsed = sqlalchemy.make_url(url)
     if parsed.get_backend_name() != "sqlite":
@@ -125,7 +148,9 @@ def _engine(url: str) -> Engine:
     if parsed.database in (None, "", ":memory:"):
         options["poolclass"] = StaticPool
     else:
-        _create_private(Path(str(parsed.database)))
+        path = Path(str(parsed.database))
+        refuse_network(path)
+        _create_private(path)
     engine = create_engine(parsed, **options)
     event.listen(engine, "connect", _configure_sqlite)
     event.listen(engine, "begin", _begin_sqlite)

@@ -49,6 +49,10 @@ class Store:
         with self._database.rehearsal():
             yield
 
+    def problems(self) -> list[str]:
+        """What the database itself finds wrong with what is in it."""
+        return self._database.problems()
+
     def close(self) -> None:
         """Give back the connections."""
         self._database.close()
