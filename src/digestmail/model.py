@@ -43,6 +43,10 @@ class Paper:
     #: when the corpus first held it; None before it is stored
     first_seen: datetime | None = None
 
+    def __hash__(self) -> int:
+        # every card is looked up by its paper: hashing all fields takes ten times as long, and keys do differ
+        return hash(self.key)
+
     @property
     def arxiv_id(self) -> str | None:
         """The versionless arXiv id, if the paper has one."""

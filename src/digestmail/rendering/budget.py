@@ -67,7 +67,7 @@ def fit(issue: Issue, joining: Joining, *, unsubscribe_url: str, limit: int = LI
 
     best = attempt(0)
     last = _steps(len(issue.papers), drop=drop)
-    if best.html_bytes <= limit or not last:
+    if len(best.encoded.html) <= limit or best.html_bytes <= limit or not last:
         return best
     # every step makes it smaller: the first that fits is found by halving
     too_big, fits, best = 0, last, attempt(last)

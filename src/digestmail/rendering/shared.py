@@ -1,0 +1,109 @@
+"""What issues of a template share: filled once, with slots for what is one reader's own, encoded, and kept."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from jinja2 import meta
+
+from digestmail.errors import TemplateError
+from digestmail.rendering.cards import Card, Personal, Shared
+from digestmail.rendering.compile import CompiledTemplate
+from digestmail.rendering.issue import context
+from digestmail.rendering.language import Words
+from digestmail.rendering.outline import Own, Shape
+from digestmail.rendering.slots import CARD, NotShared, Slot, Slotted, SlottedPart
+from digestmail.text.clean import clean_line
+
+_KEPT_SHELLS, _KEPT_SUBJECTS, _KEPT_CARDS = 256, 4096, 4096
+_STRINGS = Own._fields[: Own._fields.index("headings")]
+_ON_CARD = ("number", "title", "abstract", "reasons", "reason")
+_OUTSIDE = f"can only be used in block '{CARD}'"
+_NOT_ASKED_FOR = "cannot be used in the subject"
+_WHY = "is one reader's own: print all of it, 'card.reasons', or the first, 'card.reason'"
+
+
+class Both(NamedTuple):
+    """Something in both parts of a message."""
+
+    html: Slotted
+    text: Slotted
+
+
+class SharedPieces:
+    """One template, filled for the last so many shapes of issues and the last so many papers.
+
+    What is None cannot be shared: the template asks for more than slots know, or has a mistake.
+    """
+
+    def __init__(self, template: CompiledTemplate) -> None:
+        """Raises NotShared when nothing of it can be shared."""
+        self._html, self._text, self._subject = SlottedPart(template.html), SlottedPart(template.text), template.subject
+        names = meta.find_undeclared_variables(self._subject.template.environment.parse(self._subject.source))
+        self._in_subject = [name for name in _STRINGS if name in names]
+        #: why some of it could not be shared
+        self.faults: list[str] = []
+        self._shells = lru_cache(_KEPT_SHELLS)(self._shell)
+        self._subjects = lru_cache(_KEPT_SUBJECTS)(self._fill_subject)
+        #: one paper, with the names of ``Personal`` for places
+        self.card = lru_cache(_KEPT_CARDS)(self._card)
+
+    def shell(self, shape: Shape, own: Own) -> Both | None:
+        """All around the cards, with the names of ``Own`` and ``card`` for places."""
+        return self._shells(shape, (*map(bool, own[: len(_STRINGS)]), *map(bool, own.headings)))
+
+    def subject(self, shape: Shape, own: Own) -> str | None:
+        """The subject, which says nothing of papers but what ``Own`` has in strings."""
+        return self._subjects(shape, tuple([getattr(own, name) for name in self._in_subject]))
+
+    def _shell(self, shape: Shape, full: tuple[bool, ...]) -> Both | None:
+        said = context(shape, _own_slots(shape, full), _card_slots(shape))
+        try:
+            return Both(self._html.shell(said), self._text.shell(said))
+        except NotShared as fault:
+            self._note(fault)
+            return None
+
+    def _fill_subject(self, shape: Shape, values: tuple[str, ...]) -> str | None:
+        said = context(shape, _own_slots(shape, rule=_NOT_ASKED_FOR), _card_slots(shape))
+        said |= zip(self._in_subject, values, strict=True)
+        try:
+            return clean_line(self._subject.fill(said))
+        except (NotShared, TemplateError) as fault:
+            self._note(fault)
+            return None
+
+    def _card(self, shared: Shared, words: Words, has_reasons: bool) -> Both | None:
+        full = {"abstract": shared.card.has_abstract, "reasons": has_reasons, "reason": has_reasons}
+        slots: dict[str, Any] = {name: Slot(name, full=full.get(name, True), said=f"card.{name}") for name in _ON_CARD}
+        slots["why"] = Slot("why", said="card.why", rule=_WHY)
+        own = Personal(**slots, has_reasons=has_reasons)
+        # in text nothing is marked
+        in_text = replace(own, title=shared.title.marked(()), abstract=shared.abstract.marked(()))
+        try:
+            return Both(
+                self._html.card({**words.context, CARD: Card.of(shared.card, own)}),
+                self._text.card({**words.context, CARD: Card.of(shared.card, in_text)}),
+            )
+        except NotShared as fault:
+            self._note(fault)
+            return None
+
+    def _note(self, fault: Exception) -> None:
+        if str(fault) not in self.faults:
+            self.faults.append(str(fault))
+
+
+def _own_slots(shape: Shape, full: Sequence[bool] = (), rule: str = "") -> Own:
+    """Slots for all that an issue says to one reader; ``full`` says which are not empty: strings, then headings."""
+    full = full or (True,) * (len(_STRINGS) + len(shape.tiers))
+    slots: dict[str, Any] = {name: Slot(name, full=here, rule=rule) for name, here in zip(_STRINGS, full, strict=False)}
+    headings = enumerate(full[len(_STRINGS) :])
+    slots["headings"] = tuple(Slot("headings", at, full=here, said="group.heading", rule=rule) for at, here in headings)
+    slots["titles"] = tuple(Slot("titles", at, said="entry.title", rule=rule) for at in range(shape.size))
+    return Own(**slots)
+
+
+def _card_slots(shape: Shape) -> list[Any]:
+    return [Slot(CARD, at, rule=_OUTSIDE) for at in range(shape.size)]
