@@ -16,7 +16,7 @@ import re
 import textwrap
 import unicodedata
 from collections.abc import Callable
-from datetime import date
+from datetime import date, datetime
 from email import message_from_string
 from email.header import Header, decode_header, make_header
 from email.utils import format_datetime, parseaddr
@@ -67,7 +67,7 @@ def build_message(issue: Issue, words: Rendered | Encoded) -> Envelope:
     # "=_" never occurs in quoted-printable (RFC 2045 §6.7), so the boundary is in no part
     boundary = f"=_{identity[1 : 1 + _ID_LENGTH]}"
     to = f"To: {reader}\r\n"
-    dated = f"Date: {format_datetime(issue.composed_at)}\r\nMessage-ID: {identity}\r\n"
+    dated = f"Date: {_date(issue.composed_at)}\r\nMessage-ID: {identity}\r\n"
     kind = f'Content-Type: multipart/alternative;\r\n boundary="{boundary}"\r\n'
     if not _OWN.fullmatch(to + dated + kind):
         raise MessageError(f"message {identity} cannot be read back: {to}{dated}{kind}")
@@ -91,6 +91,11 @@ def _part(subtype: str, body: bytes, boundary: str) -> tuple[bytes, bytes, bytes
         "Content-Transfer-Encoding: quoted-printable\r\n\r\n"
     )
     return head.encode("ascii"), ended([body]), b"\r\n"
+
+
+@lru_cache(_KEPT_LISTS)
+def _date(instant: datetime) -> str:
+    return format_datetime(instant)
 
 
 @lru_cache(_KEPT_LISTS)

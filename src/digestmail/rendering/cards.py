@@ -10,10 +10,10 @@ from urllib.parse import quote, urlsplit
 
 from markupsafe import escape
 
-from digestmail.model import Evidence, Field, Paper, RankedPaper
-from digestmail.rendering.excerpts import Excerpt, Printed, Spans, two_sentences, whole
+from digestmail.model import Paper, RankedPaper
+from digestmail.rendering.excerpts import Excerpt, Printed, two_sentences, whole
 from digestmail.rendering.language import Words
-from digestmail.rendering.reasons import Reason, listed, reasons
+from digestmail.rendering.reasons import Reason, listed, reasons, weigh
 from digestmail.text.clean import clean_line, shorten
 from digestmail.text.identity import arxiv_id
 from digestmail.text.sentences import gist
@@ -26,8 +26,6 @@ _TEASER_WIDTH = 110
 _FULL, _CARDS = 3, 10
 # arXiv makes HTML of what is submitted since December 2023
 _FIRST_HTML = "2312"
-# some words of a keyword, here and there, would be a page full of bold
-_MARKED = (Evidence.EXACT, Evidence.NEAR)
 
 
 class Tier(StrEnum):
@@ -161,8 +159,8 @@ def _shared_card(paper: Paper, tier: Tier, words: Words, *, has_abstract: bool) 
 
 def _personal(ranked: RankedPaper, number: int, shared: Shared, words: Words) -> Personal:
     """What a card says to the one reader for whom the paper was ranked."""
-    why = tuple(reasons(ranked, words))
-    in_title, in_abstract = spans(ranked)
+    told, in_title, in_abstract = weigh(ranked)
+    why = tuple(reasons(told, words))
     return Personal(
         number=printed_number(number),
         title=shared.title.marked(in_title),
@@ -183,18 +181,6 @@ def printed_number(number: int) -> Printed:
 def card(ranked: RankedPaper, number: int, shared: Shared, words: Words) -> Card:
     """The whole card."""
     return Card.of(shared.card, _personal(ranked, number, shared, words))
-
-
-def spans(ranked: RankedPaper) -> tuple[Spans, Spans]:
-    """The ranges of title and abstract that each match marks, the same whatever weights a reader's keywords have."""
-    title, abstract = [], []
-    for match in ranked.matches:
-        if match.evidence in _MARKED:
-            if match.field is Field.ABSTRACT:
-                abstract.append(match.spans)
-            elif match.field is Field.TITLE:
-                title.append(match.spans)
-    return tuple(sorted(title)), tuple(sorted(abstract))
 
 
 def _abstract(text: str, tier: Tier) -> Excerpt:

@@ -12,14 +12,14 @@ from typing import NamedTuple
 from markupsafe import escape
 
 from digestmail.model import Encoded, Issue, RankedPaper, Rendered
-from digestmail.rendering.cards import Shared, Tier, printed_number, spans
+from digestmail.rendering.cards import Shared, Tier, printed_number
 from digestmail.rendering.compile import CompiledTemplate
 from digestmail.rendering.environment import wrap
 from digestmail.rendering.excerpts import quoted_marks
 from digestmail.rendering.issue import render_issue
 from digestmail.rendering.language import Words
 from digestmail.rendering.outline import Outline, Own, outline
-from digestmail.rendering.reasons import NEXT_IN_HTML, NEXT_IN_TEXT, quoted_list, told
+from digestmail.rendering.reasons import NEXT_IN_HTML, NEXT_IN_TEXT, quoted_list, weigh
 from digestmail.rendering.shared import SharedPieces
 from digestmail.rendering.slots import CARD, NotShared, Slotted
 from digestmail.text.quoted import quoted, unquoted
@@ -117,27 +117,26 @@ def _in_text(words: str, wrapping: _Wrapping) -> bytes:
 def _cards(pieces: SharedPieces, papers: Sequence[tuple[RankedPaper, Shared]], words: Words) -> _Cards | None:
     cards = _Cards([], [])
     for number, (ranked, shared) in enumerate(papers, 1):
-        said = told(ranked)
+        said, in_title, in_abstract = weigh(ranked)
         card = pieces.card(shared, words, bool(said))
         if card is None:
             return None
-        in_title, in_abstract = spans(ranked)
-        why_in_html, why_in_text = quoted_list(said[:1] if shared.card.tier is Tier.LINE else said, words)
+        if shared.card.tier is Tier.LINE:
+            del said[1:]
+        why_in_html, why_in_text = quoted_list(said, words)
         number_in_html, number_in_text = _quoted_number(number)
-        in_html = {
-            "number": number_in_html,
-            "title": quoted_marks(shared.title, in_title),
-            "abstract": quoted_marks(shared.abstract, in_abstract),
-            "reasons": NEXT_IN_HTML.join(why_in_html),
-            "reason": why_in_html[0] if said else b"",
-        }
-        in_text = {
-            "number": number_in_text,
-            "reasons": NEXT_IN_TEXT.join(why_in_text),
-            "reason": why_in_text[0] if said else b"",
-        }
-        cards.html.append(card.html.pieces % card.html.pick(in_html))
-        cards.text.append(card.text.pieces % card.text.pick(in_text))
+        title, abstract = quoted_marks(shared.title, in_title), quoted_marks(shared.abstract, in_abstract)
+        # in the order of ON_CARD
+        in_html = (
+            number_in_html,
+            NEXT_IN_HTML.join(why_in_html),
+            why_in_html[0] if said else b"",
+            title,
+            abstract,
+        )
+        in_text = (number_in_text, NEXT_IN_TEXT.join(why_in_text), why_in_text[0] if said else b"")
+        cards.html.append(card.html % card.of_html(in_html))
+        cards.text.append(card.text % card.of_text(in_text))
     return cards
 
 

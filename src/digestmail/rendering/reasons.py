@@ -9,7 +9,7 @@ from markupsafe import Markup, escape
 
 from digestmail.model import Evidence, Field, RankedPaper
 from digestmail.rendering.environment import COLUMNS, columns, wrap
-from digestmail.rendering.excerpts import Printed
+from digestmail.rendering.excerpts import Printed, Spans
 from digestmail.rendering.language import Words
 from digestmail.text.clean import clean_line
 from digestmail.text.quoted import quoted
@@ -20,10 +20,14 @@ _Found = tuple[str, Field, str, int, Evidence]
 _What = tuple[_Found, ...] | int
 #: what is told, its per cent, and whether it speaks against the paper
 Told = tuple[_What, int | None, bool]
+#: what is told of a paper, and what is marked in its title and in its abstract
+Weighed = tuple[list[Told], Spans, Spans]
 # a list within a card, whose text begins four columns in
 _ITEM, _NEXT_ITEM, _NEXT_IN_HTML = 6, "\n    ", "; "
 _TOLD = 3
-_OPINIONS = (Evidence.LIKE, Evidence.DISLIKE)
+_OPINIONS = frozenset((Evidence.LIKE, Evidence.DISLIKE))
+# some words of a keyword, here and there, would be a page full of bold
+_MARKED = frozenset((Evidence.EXACT, Evidence.NEAR))
 
 #: what stands between the items of ``quoted_list``
 NEXT_IN_HTML, NEXT_IN_TEXT = quoted(_NEXT_IN_HTML), quoted(_NEXT_ITEM)
@@ -75,47 +79,59 @@ class Reason:
         return self._html
 
 
-def told(ranked: RankedPaper) -> list[Told]:
-    """What is said of a paper: one reason per keyword and per kind of opinion, the weightiest first, then against it.
+def weigh(ranked: RankedPaper) -> Weighed:
+    """What the matches of a paper say and mark, in one pass: a reader's issue has seventy matches.
 
-    Of more than four only three are told one by one: the line is read in seconds, and mail clients cut long messages.
+    Reasons are one per keyword and per kind of opinion, the weightiest first, then those against it. Of more than four
+    only three are told one by one: the line is read in seconds, and mail clients cut long messages.
     """
     groups: dict[object, tuple[_Found, ...]] = {}
     points: dict[object, float] = {}
+    in_title, in_abstract = [], []
     for match in ranked.matches:
-        evidence = match.evidence
-        # a keyword may be called like a kind of opinion
-        key: object = (evidence,) if evidence in _OPINIONS else match.keyword
-        found = (match.keyword, match.field, match.text, match.count, evidence)
+        field, evidence = match.field, match.evidence
+        key: object = match.keyword
+        found = (match.keyword, field, match.text, match.count, evidence)
+        if evidence in _MARKED:
+            if field is Field.ABSTRACT:
+                in_abstract.append(match.spans)
+            elif field is Field.TITLE:
+                in_title.append(match.spans)
+        elif evidence in _OPINIONS:
+            key = (evidence,)  # a keyword may be called like a kind of opinion
         if key in groups:
             groups[key] += (found,)
             points[key] += match.points
         else:
             groups[key], points[key] = (found,), match.points
+    # the same marks in the same order, whatever weights a reader's keywords have
+    in_title.sort()
+    in_abstract.sort()
+    return _told(groups, points), tuple(in_title), tuple(in_abstract)
+
+
+def _told(groups: dict[object, tuple[_Found, ...]], points: dict[object, float]) -> list[Told]:
+    """The reasons with their shares, which add up to 100; a single one has none."""
     wanted = sorted(points, key=points.__getitem__, reverse=True)
     while wanted and points[wanted[-1]] <= 0:
         wanted.pop()
-    said = _weighed([groups[key] for key in wanted], [points[key] for key in wanted])
+    told: list[Told]
+    if len(wanted) > 1:
+        shares = percentages([points[key] for key in wanted])
+        count = len(wanted) if len(wanted) <= _TOLD + 1 else _TOLD
+        told = [(groups[key], share, False) for key, share in zip(wanted[:count], shares, strict=False)]
+        if count < len(wanted):
+            told.append((len(wanted) - count, sum(shares[count:]), False))
+    else:
+        told = [(groups[key], None, False) for key in wanted]
     if wanted and len(wanted) < len(groups):
-        said += [(found, None, True) for key, found in groups.items() if points[key] < 0]
-    return said
+        told += [(found, None, True) for key, found in groups.items() if points[key] < 0]
+    return told
 
 
-def _weighed(wanted: Sequence[tuple[_Found, ...]], points: Sequence[float]) -> list[Told]:
-    """What speaks for a paper, with shares that add up to 100; a single reason has none."""
-    if len(wanted) < 2:  # noqa: PLR2004 - two can share
-        return [(found, None, False) for found in wanted]
-    shares = percentages(points)
-    count = len(wanted) if len(wanted) <= _TOLD + 1 else _TOLD
-    said: list[Told] = [(found, share, False) for found, share in zip(wanted[:count], shares, strict=False)]
-    if count < len(wanted):
-        said.append((len(wanted) - count, sum(shares[count:]), False))
-    return said
-
-
-def reasons(ranked: RankedPaper, words: Words) -> Iterator[Reason]:
-    """What is said of a paper, in words."""
-    for what, share, against in told(ranked):
+def reasons(told: Iterable[Told], words: Words) -> Iterator[Reason]:
+    """What is told, in words."""
+    for what, share, against in told:
         said, percent = _said(what, words, against), _share(share)
         text, html = said.text, said.html
         if percent:
@@ -129,10 +145,10 @@ def listed(why: Sequence[Reason]) -> Printed:
     return Printed(text, Markup(_NEXT_IN_HTML.join([reason.__html__() for reason in why])))  # noqa: S704 - each is escaped
 
 
-def quoted_list(said: Sequence[Told], words: Words) -> tuple[list[bytes], list[bytes]]:
+def quoted_list(told: Sequence[Told], words: Words) -> tuple[list[bytes], list[bytes]]:
     """HTML and text of the reasons as ``listed`` has them, each as quoted-printable; join them with the two below."""
     in_html, in_text = [], []
-    for what, share, against in said:
+    for what, share, against in told:
         html, text, left = _quoted(what, words, against)
         share_in_html, beside, below, width = _QUOTED_SHARES[share]
         in_html.append(html + share_in_html)
@@ -181,7 +197,7 @@ def _said(what: _What, words: Words, against: bool) -> _Said:
     if isinstance(what, int):
         more = words.ngettext("%(num)s more keyword", "%(num)s more keywords", what)
         return _Said("", "", more, more, str(escape(more)))
-    keyword, found, where = _told(what, words)
+    keyword, found, where = _in_words(what, words)
     but = words.gettext("but") + " " if against else ""
     return _Said(
         keyword,
@@ -192,7 +208,7 @@ def _said(what: _What, words: Words, against: bool) -> _Said:
     )
 
 
-def _told(matches: tuple[_Found, ...], words: Words) -> tuple[str, str, str]:
+def _in_words(matches: tuple[_Found, ...], words: Words) -> tuple[str, str, str]:
     """The keyword, the words of the paper, and where they stand."""
     first, _, _, _, evidence = matches[0]
     if evidence is Evidence.LIKE:

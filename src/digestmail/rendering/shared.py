@@ -1,8 +1,9 @@
 """What issues of a template share: filled once, with slots for what is one reader's own, encoded, and kept."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from jinja2 import meta
@@ -18,17 +19,30 @@ from digestmail.text.clean import clean_line
 
 _KEPT_SHELLS, _KEPT_SUBJECTS, _KEPT_CARDS = 256, 4096, 4096
 _STRINGS = Own._fields[: Own._fields.index("headings")]
-_ON_CARD = ("number", "title", "abstract", "reasons", "reason")
+#: what is one reader's own on a card, in HTML; in text title and abstract have no marks
+ON_CARD = ("number", "reasons", "reason", "title", "abstract")
 _OUTSIDE = f"can only be used in block '{CARD}'"
 _NOT_ASKED_FOR = "cannot be used in the subject"
 _WHY = "is one reader's own: print all of it, 'card.reasons', or the first, 'card.reason'"
 
 
-class Both(NamedTuple):
-    """Something in both parts of a message."""
+class SharedShell(NamedTuple):
+    """All around the cards, with the names of ``Own`` and ``card`` for places."""
 
     html: Slotted
     text: Slotted
+
+
+_Pick = Callable[[Sequence[bytes]], tuple[bytes, ...] | bytes]
+
+
+class CardPieces(NamedTuple):
+    """One paper: ``html % of_html(words)`` is its card, with one reader's words in the order of ``ON_CARD``."""
+
+    html: bytes
+    of_html: _Pick
+    text: bytes
+    of_text: _Pick
 
 
 class SharedPieces:
@@ -46,21 +60,22 @@ class SharedPieces:
         self.faults: list[str] = []
         self._shells = lru_cache(_KEPT_SHELLS)(self._shell)
         self._subjects = lru_cache(_KEPT_SUBJECTS)(self._fill_subject)
-        #: one paper, with the names of ``Personal`` for places
+
+        #: the card of one paper, with reasons or without
         self.card = lru_cache(_KEPT_CARDS)(self._card)
 
-    def shell(self, shape: Shape, own: Own) -> Both | None:
-        """All around the cards, with the names of ``Own`` and ``card`` for places."""
+    def shell(self, shape: Shape, own: Own) -> SharedShell | None:
+        """All around the cards of an issue."""
         return self._shells(shape, (*map(bool, own[: len(_STRINGS)]), *map(bool, own.headings)))
 
     def subject(self, shape: Shape, own: Own) -> str | None:
         """The subject, which says nothing of papers but what ``Own`` has in strings."""
         return self._subjects(shape, tuple([getattr(own, name) for name in self._in_subject]))
 
-    def _shell(self, shape: Shape, full: tuple[bool, ...]) -> Both | None:
+    def _shell(self, shape: Shape, full: tuple[bool, ...]) -> SharedShell | None:
         said = context(shape, _own_slots(shape, full), _card_slots(shape))
         try:
-            return Both(self._html.shell(said), self._text.shell(said))
+            return SharedShell(self._html.shell(said), self._text.shell(said))
         except NotShared as fault:
             self._note(fault)
             return None
@@ -74,18 +89,17 @@ class SharedPieces:
             self._note(fault)
             return None
 
-    def _card(self, shared: Shared, words: Words, has_reasons: bool) -> Both | None:
+    def _card(self, shared: Shared, words: Words, has_reasons: bool) -> CardPieces | None:
         full = {"abstract": shared.card.has_abstract, "reasons": has_reasons, "reason": has_reasons}
-        slots: dict[str, Any] = {name: Slot(name, full=full.get(name, True), said=f"card.{name}") for name in _ON_CARD}
+        slots: dict[str, Any] = {name: Slot(name, full=full.get(name, True), said=f"card.{name}") for name in ON_CARD}
         slots["why"] = Slot("why", said="card.why", rule=_WHY)
         own = Personal(**slots, has_reasons=has_reasons)
         # in text nothing is marked
         in_text = replace(own, title=shared.title.marked(()), abstract=shared.abstract.marked(()))
         try:
-            return Both(
-                self._html.card({**words.context, CARD: Card.of(shared.card, own)}),
-                self._text.card({**words.context, CARD: Card.of(shared.card, in_text)}),
-            )
+            html = self._html.card({**words.context, CARD: Card.of(shared.card, own)})
+            text = self._text.card({**words.context, CARD: Card.of(shared.card, in_text)})
+            return CardPieces(html.pieces, _pick(html), text.pieces, _pick(text))
         except NotShared as fault:
             self._note(fault)
             return None
@@ -93,6 +107,11 @@ class SharedPieces:
     def _note(self, fault: Exception) -> None:
         if str(fault) not in self.faults:
             self.faults.append(str(fault))
+
+
+def _pick(card: Slotted) -> _Pick:
+    order = [ON_CARD.index(place.name) for place in card.places]
+    return itemgetter(*order) if order else lambda _: ()
 
 
 def _own_slots(shape: Shape, full: Sequence[bool] = (), rule: str = "") -> Own:

@@ -4,10 +4,9 @@ A slot can be printed, wrapped and tested for being empty. So a template can be 
 printed, and kept. Whatever else a template does with a slot raises ``NotShared``: it is filled for every reader then.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import wraps
-from operator import itemgetter
-from typing import Final, NamedTuple, NoReturn, Self, cast
+from typing import Final, NamedTuple, NoReturn, cast
 
 from jinja2 import meta, nodes
 from jinja2.runtime import Context
@@ -81,13 +80,6 @@ class Slotted(NamedTuple):
     #: quoted-printable, with ``%b`` in each place
     pieces: bytes
     places: tuple[Place, ...]
-    #: the words from a table, by the names of the places
-    pick: Callable[[Mapping[str, bytes]], tuple[bytes, ...] | bytes]
-
-    @classmethod
-    def of(cls, pieces: bytes, places: Sequence[Place]) -> Self:
-        names = [place.name for place in places]
-        return cls(pieces, tuple(places), itemgetter(*names) if names else lambda _: ())
 
 
 class SlottedPart:
@@ -115,7 +107,7 @@ class SlottedPart:
         """Block ``card`` alone, which may use nothing of the issue. Raises NotShared."""
         template = self._part.template
         if CARD not in template.blocks:
-            return Slotted.of(b"", ())
+            return Slotted(b"", ())
         rule = f"is not the same for all readers of a paper: it cannot be used in block '{CARD}'"
         others = {name: Slot(name, rule=rule) for name in self._names - _SHARED_NAMES}
         return self._cut(template.blocks[CARD](template.new_context({**others, **context})))
@@ -148,7 +140,7 @@ def _slotted(printed: Iterable[str]) -> Slotted:
         else:
             text.append(piece)
     end_text()
-    return Slotted.of(b"%b".join(pieces), places)
+    return Slotted(b"%b".join(pieces), tuple(places))
 
 
 def _leave(shell: Context) -> Iterator[str]:
