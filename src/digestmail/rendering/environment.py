@@ -58,8 +58,7 @@ def environment(*, html: bool) -> jinja2.Environment:
     return env
 
 
-@lru_cache(maxsize=8192)  # titles and what we say ourselves come again with every reader
-def wrap(text: str, indent: int = 0, width: int = COLUMNS) -> str:
+def fold(text: str, indent: int = 0, width: int = COLUMNS) -> str:
     """Fold ``text`` into lines of at most ``width`` columns, URLs kept whole (an own line, if need be).
 
     The first line starts where the template puts it, ``indent`` columns in; the others are indented by as much. A wide
@@ -84,6 +83,10 @@ def wrap(text: str, indent: int = 0, width: int = COLUMNS) -> str:
                 lines.append(line)
             line, used = word, taken
     return ("\n" + " " * indent).join([*lines, line])
+
+
+# titles and what we say ourselves come again with every reader
+wrap = lru_cache(maxsize=8192)(fold)
 
 
 def _pieces(words: Iterable[str], room: int) -> Iterator[str]:

@@ -14,7 +14,7 @@ from markupsafe import escape
 from digestmail.model import Encoded, Issue, RankedPaper, Rendered
 from digestmail.rendering.cards import Shared, Tier, printed_number
 from digestmail.rendering.compile import CompiledTemplate
-from digestmail.rendering.environment import wrap
+from digestmail.rendering.environment import fold
 from digestmail.rendering.excerpts import quoted_marks
 from digestmail.rendering.issue import render_issue
 from digestmail.rendering.language import Words
@@ -94,24 +94,19 @@ class Joining:
 
 
 def _filled(shell: Slotted, own: Own, cards: Sequence[bytes], encode: Callable[[str, _Wrapping], bytes]) -> bytes:
-    words: list[bytes] = []
-    for name, at, wrapping in shell.places:
-        if name == CARD:
-            words.append(cards[at])
-        else:
-            said = getattr(own, name)
-            words.append(encode(said[at] if type(said) is tuple else said, wrapping))
+    said = own.words
+    words = [cards[at] if name == CARD else encode(said[at], wrapping) for name, at, wrapping in shell.places]
     return shell.pieces % tuple(words)
 
 
 @lru_cache(_KEPT_WORDS)
 def _in_html(words: str, wrapping: _Wrapping) -> bytes:
-    return quoted(escape(wrap(words, *wrapping) if wrapping else words))
+    return quoted(escape(fold(words, *wrapping) if wrapping else words))
 
 
 @lru_cache(_KEPT_WORDS)
 def _in_text(words: str, wrapping: _Wrapping) -> bytes:
-    return quoted(wrap(words, *wrapping) if wrapping else words)
+    return quoted(fold(words, *wrapping) if wrapping else words)
 
 
 def _cards(pieces: SharedPieces, papers: Sequence[tuple[RankedPaper, Shared]], words: Words) -> _Cards | None:

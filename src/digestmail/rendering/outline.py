@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Sequence
 from datetime import date
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
-from digestmail.model import Cadence, CadenceKind, Issue, Keyword, Profile, RankedPaper, Receipt
+from digestmail.model import Cadence, CadenceKind, Issue, Keyword, RankedPaper, Receipt
 from digestmail.ranking.profile import format_keyword
 from digestmail.rendering.cards import Shared, Tier, shared_of, tier
 from digestmail.rendering.language import Words, language
@@ -51,6 +51,11 @@ class Own(NamedTuple):
     #: of all papers, as the contents list has them
     titles: tuple[str, ...]
 
+    @property
+    def words(self) -> tuple[str, ...]:
+        """All of it in one row."""
+        return (*cast("tuple[str, ...]", self[:-2]), *self.headings, *self.titles)
+
 
 class Outline(NamedTuple):
     """An issue, sorted by what is whose."""
@@ -79,7 +84,7 @@ def outline(
     groups = list(_groups(issue, tiers, wanted, asks, words))
     papers = [(ranked, shared_of(ranked.paper, room, words)) for _, group in groups for ranked, room in group]
     newsletter, address = clean_line(issue.mailing_list.name), clean_line(reader.email)
-    cadence, keywords = _cadence(reader.cadence, words), _keywords(profile, words)
+    cadence, keywords = _cadence(reader.cadence, words), _keywords((*wanted, *profile.unwanted), words)
     shape = Shape(
         newsletter=newsletter,
         date=issue.slot,
@@ -215,9 +220,8 @@ def _cadence(cadence: Cadence, words: Words) -> str:
     return words.gettext("every weekday") if cadence.kind is CadenceKind.WEEKDAYS else words.gettext("every day")
 
 
-def _keywords(profile: Profile, words: Words) -> str:
-    asked = (*profile.wanted, *profile.unwanted)
-    some = ", ".join(_unweighted(keyword) for keyword in asked[:_KEYWORDS_SHOWN])
+def _keywords(asked: Sequence[Keyword], words: Words) -> str:
+    some = ", ".join(map(_unweighted, asked[:_KEYWORDS_SHOWN]))
     more = len(asked) - _KEYWORDS_SHOWN
     if more <= 0:
         return some

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from markupsafe import Markup, escape
 
 from digestmail.model import Evidence, Field, RankedPaper
-from digestmail.rendering.environment import COLUMNS, columns, wrap
+from digestmail.rendering.environment import COLUMNS, columns, fold
 from digestmail.rendering.excerpts import Printed, Spans
 from digestmail.rendering.language import Words
 from digestmail.text.clean import clean_line
@@ -141,7 +141,7 @@ def reasons(told: Iterable[Told], words: Words) -> Iterator[Reason]:
 
 def listed(why: Sequence[Reason]) -> Printed:
     """The reasons one after the other: in text a list, wrapped and indented, in HTML a line."""
-    text = _NEXT_ITEM.join([wrap(f"- {reason}", _ITEM) for reason in why])
+    text = _NEXT_ITEM.join([fold(f"- {reason}", _ITEM) for reason in why])
     return Printed(text, Markup(_NEXT_IN_HTML.join([reason.__html__() for reason in why])))  # noqa: S704 - each is escaped
 
 
@@ -176,7 +176,7 @@ def _share(percent: int | None) -> str:
 @lru_cache(maxsize=1 << 14)
 def _quoted(what: _What, words: Words, against: bool) -> _Quoted:
     said = _said(what, words, against)
-    item = wrap(f"- {said.text}", _ITEM)
+    item = fold(f"- {said.text}", _ITEM)
     last = item.rpartition("\n")[2].lstrip()
     return _Quoted(quoted(said.html), quoted(item), COLUMNS - _ITEM - columns(last))
 
@@ -192,7 +192,6 @@ def _quoted_share(share: int | None) -> tuple[bytes, bytes, bytes, int]:
 _QUOTED_SHARES = {share: _quoted_share(share) for share in (None, *range(101))}
 
 
-@lru_cache(maxsize=1 << 14)
 def _said(what: _What, words: Words, against: bool) -> _Said:
     if isinstance(what, int):
         more = words.ngettext("%(num)s more keyword", "%(num)s more keywords", what)

@@ -27,7 +27,7 @@ _WHY = "is one reader's own: print all of it, 'card.reasons', or the first, 'car
 
 
 class SharedShell(NamedTuple):
-    """All around the cards, with the names of ``Own`` and ``card`` for places."""
+    """All around the cards: each place is one of ``Own.words``, by its number, or a card."""
 
     html: Slotted
     text: Slotted
@@ -115,12 +115,13 @@ def _pick(card: Slotted) -> _Pick:
 
 
 def _own_slots(shape: Shape, full: Sequence[bool] = (), rule: str = "") -> Own:
-    """Slots for all that an issue says to one reader; ``full`` says which are not empty: strings, then headings."""
-    full = full or (True,) * (len(_STRINGS) + len(shape.tiers))
-    slots: dict[str, Any] = {name: Slot(name, full=here, rule=rule) for name, here in zip(_STRINGS, full, strict=False)}
-    headings = enumerate(full[len(_STRINGS) :])
-    slots["headings"] = tuple(Slot("headings", at, full=here, said="group.heading", rule=rule) for at, here in headings)
-    slots["titles"] = tuple(Slot("titles", at, said="entry.title", rule=rule) for at in range(shape.size))
+    """Slots for ``Own.words``; ``full`` says which are not empty: strings, then headings."""
+    strings, groups = len(_STRINGS), len(shape.tiers)
+    full = full or (True,) * (strings + groups)
+    slots: dict[str, Any] = {name: Slot(name, at, full=full[at], rule=rule) for at, name in enumerate(_STRINGS)}
+    headings, titles = range(strings, strings + groups), range(strings + groups, strings + groups + shape.size)
+    slots["headings"] = tuple(Slot("group.heading", at, full=full[at], rule=rule) for at in headings)
+    slots["titles"] = tuple(Slot("entry.title", at, rule=rule) for at in titles)
     return Own(**slots)
 
 
