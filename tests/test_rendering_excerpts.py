@@ -56,6 +56,7 @@ def test_a_text_that_had_to_be_cleaned_has_no_marks() -> None:
 def test_raised_and_lowered_parts_become_elements_around_the_marks() -> None:
     text = "Fast O(n^(3/2)) owls"
     assert whole(text).marked((((16, 20),),)).__html__() == "Fast O(n<sup>3/2</sup>) <b>owls</b>"
+    assert whole("x_(i) owls").marked((((6, 10),),)).__html__() == "x<sub>i</sub> <b>owls</b>"
 
 
 @pytest.mark.parametrize("make", [whole, two_sentences])

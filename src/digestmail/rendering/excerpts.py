@@ -22,7 +22,7 @@ Spans = tuple[tuple[Span, ...], ...]
 _LONGEST = 3600
 _SENTENCE_WIDTH = 220
 # looks in HTML as it does here: nothing to escape, raise or lower
-_PLAIN = re.compile(r"[\w\s.,;:()/+*?!%@#|~$\[\]{}\\-]*", re.ASCII)
+_PLAIN = re.compile(r"[A-Za-z0-9\s.,;:()/+*?!%@#|~$\[\]{}\\-]*", re.ASCII)
 
 
 class Printed(str):
