@@ -188,6 +188,8 @@ def loop(card: str, cards: str = "cards") -> str:
         ("{% for card in cards %}{{ card.title }}{% endfor %}", "'card' can only be used in block 'card'"),
         (loop("{{ card.title|upper }}"), "'card.title' can only be printed"),
         (loop("{{ card.title|length }}"), "'card.title' can only be printed"),
+        (loop("{{ card.title|wrap }}"), "'card.title' can only be printed as it is"),
+        ("{{ subscription|wrap|wrap(3) }}", "'subscription' can only be printed"),
         (loop("{{ card.title|default('none')|first }}"), "'card.title' can only be printed"),
         (loop("{{ card.title[0] }}"), "'card.title' can only be printed"),
         (loop("{{ card.title.upper() }}"), "'card.title' can only be printed"),

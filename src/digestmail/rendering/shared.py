@@ -91,8 +91,10 @@ class SharedPieces:
 
     def _card(self, shared: Shared, words: Words, has_reasons: bool) -> CardPieces | None:
         full = {"abstract": shared.card.has_abstract, "reasons": has_reasons, "reason": has_reasons}
-        slots: dict[str, Any] = {name: Slot(name, full=full.get(name, True), said=f"card.{name}") for name in ON_CARD}
-        slots["why"] = Slot("why", said="card.why", rule=_WHY)
+        slots: dict[str, Any] = {
+            name: Slot(f"card.{name}", at, full=full.get(name, True), wraps=False) for at, name in enumerate(ON_CARD)
+        }
+        slots["why"] = Slot("card.why", rule=_WHY)
         own = Personal(**slots, has_reasons=has_reasons)
         # in text nothing is marked
         in_text = replace(own, title=shared.title.marked(()), abstract=shared.abstract.marked(()))
@@ -110,7 +112,7 @@ class SharedPieces:
 
 
 def _pick(card: Slotted) -> _Pick:
-    order = [ON_CARD.index(place.name) for place in card.places]
+    order = [place.at for place in card.places]
     return itemgetter(*order) if order else lambda _: ()
 
 

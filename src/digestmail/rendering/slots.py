@@ -26,7 +26,8 @@ _COLLECTING = (nodes.AssignBlock, nodes.CallBlock, nodes.FilterBlock, nodes.Macr
 _TESTS_OF_KIND = ("escaped", "string")
 # no text that was cleaned holds it
 _EDGE = "\0"
-_PRINTED_ONLY = "can only be printed, wrapped or tested for being empty"
+_PRINTED = "can only be printed as it is, or tested for being empty"
+_PRINTED_OR_WRAPPED = "can only be printed, wrapped or tested for being empty"
 
 
 class NotShared(Exception):  # noqa: N818 - no error: the template is filled for every reader
@@ -36,18 +37,20 @@ class NotShared(Exception):  # noqa: N818 - no error: the template is filled for
 class Slot:
     """Stands for words of one reader."""
 
-    __slots__ = ("_at", "_full", "_name", "_rule", "_said", "_wrapped")  # hidden from templates
+    __slots__ = ("_at", "_full", "_name", "_rule", "_wrapped", "_wraps")  # hidden from templates
 
-    def __init__(self, name: str, at: int = 0, *, full: bool = True, said: str = "", rule: str = "") -> None:
-        """``full`` says whether the words are not empty, ``said`` how templates call them.
+    def __init__(self, name: str, at: int = 0, *, full: bool = True, wraps: bool = True, rule: str = "") -> None:
+        """``name`` is how templates call it, ``at`` tells it from others of that name.
 
-        With a ``rule`` they cannot be used at all.
+        ``full`` says whether the words are not empty, ``wraps`` whether they can be wrapped. With a ``rule`` they
+        cannot be used at all.
         """
-        self._name, self._at, self._full, self._said, self._rule = name, at, full, said or name, rule
+        self._name, self._at, self._full, self._wraps, self._rule = name, at, full, wraps, rule
         self._wrapped: tuple[int, int] | None = None
 
     def _refuse(self, *_: object) -> NoReturn:
-        raise NotShared(f"'{self._said}' {self._rule or _PRINTED_ONLY}")
+        rule = self._rule or (_PRINTED_OR_WRAPPED if self._wraps else _PRINTED)
+        raise NotShared(f"'{self._name}' {rule}")
 
     def __bool__(self) -> bool:
         return self._full if not self._rule else self._refuse()
@@ -160,9 +163,11 @@ def _wrap(text: str | Slot, indent: int = 0, width: int = COLUMNS) -> str | Slot
     """The filter ``wrap``; of a slot it makes the slot of the wrapped words."""
     if not isinstance(text, Slot):
         return wrap(text, indent, width)
-    again = Slot(text._name, text._at, full=text._full, said=text._said, rule=text._rule)  # noqa: SLF001
-    again._wrapped = (indent, width)  # noqa: SLF001
-    return again
+    if not text._wraps or text._rule or text._wrapped:  # noqa: SLF001
+        text._refuse()  # noqa: SLF001
+    wrapped = Slot(text._name, text._at, full=text._full)  # noqa: SLF001
+    wrapped._wrapped = (indent, width)  # noqa: SLF001
+    return wrapped
 
 
 def _refusing(test: Callable[..., bool]) -> Callable[..., bool]:
