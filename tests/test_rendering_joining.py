@@ -257,7 +257,7 @@ def test_a_template_of_ones_own_is_joined_when_it_keeps_the_rules(tmp_path: Path
 
 @given(st.lists(HOSTILE, max_size=8))
 def test_pieces_that_are_encoded_one_by_one_decode_to_the_whole(texts: list[str]) -> None:
-    body = ended(quoted(text) for text in texts)
+    body = b"".join(ended([quoted(text) for text in texts]))
     whole = "".join(re.sub(r"\r\n?", "\n", text) for text in texts).encode("utf-8", "replace").decode()
     assert unquoted(body) == (whole if whole.endswith("\n") else whole + "\n")
     assert not re.search(rb"\r(?!\n)|(?<!\r)\n|[ \t]\r\n", body)

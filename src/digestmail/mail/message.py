@@ -15,7 +15,7 @@ import hmac
 import re
 import textwrap
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from email import message_from_string
 from email.header import Header, decode_header, make_header
@@ -80,17 +80,17 @@ def build_message(issue: Issue, words: Rendered | Encoded) -> Envelope:
 
 def encode(rendered: Rendered) -> Encoded:
     """The bodies as quoted-printable, each in one piece."""
-    return Encoded(subject=rendered.subject, html=quoted(rendered.html), text=quoted(rendered.text))
+    return Encoded(subject=rendered.subject, html=(quoted(rendered.html),), text=(quoted(rendered.text),))
 
 
-def _part(subtype: str, body: bytes, boundary: str) -> tuple[bytes, bytes, bytes]:
+def _part(subtype: str, body: Sequence[bytes], boundary: str) -> tuple[bytes, ...]:
     """One alternative; the best form comes last (RFC 2046 §5.1.4)."""
     head = (
         f"--{boundary}\r\n"
         f"Content-Type: text/{subtype}; charset=utf-8\r\n"
         "Content-Transfer-Encoding: quoted-printable\r\n\r\n"
     )
-    return head.encode("ascii"), ended([body]), b"\r\n"
+    return head.encode("ascii"), *ended(body), b"\r\n"
 
 
 @lru_cache(_KEPT_LISTS)

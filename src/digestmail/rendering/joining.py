@@ -29,10 +29,10 @@ _Wrapping = tuple[int, int] | None
 
 
 class _Cards(NamedTuple):
-    """The cards of an issue, encoded, in the order of their numbers."""
+    """The cards of an issue, encoded, in pieces, in the order of their numbers."""
 
-    html: list[bytes]
-    text: list[bytes]
+    html: list[list[bytes]]
+    text: list[list[bytes]]
 
 
 class Joining:
@@ -71,13 +71,13 @@ class Joining:
             preferences_url=preferences_url,
             tiers=tiers,
         )
-        return Encoded(rendered.subject, html=quoted(rendered.html), text=quoted(rendered.text))
+        return Encoded(rendered.subject, html=(quoted(rendered.html),), text=(quoted(rendered.text),))
 
     def cards(self, issue: Issue, *, unsubscribe_url: str, tiers: Sequence[Tier] | None = None) -> list[bytes]:
         """The HTML of each card, encoded, in the order of their numbers; none when cards cannot be shared."""
         said = outline(issue, unsubscribe_url, tiers=tiers)
         cards = _cards(self._pieces, said.papers, said.shape.words) if self._pieces else None
-        return cards.html if cards else []
+        return [b"".join(card) for card in cards.html] if cards else []
 
     def _joined(self, said: Outline) -> Encoded | None:
         """None when not all can be shared, or the template has a mistake: filling it plainly tells where."""
@@ -93,10 +93,18 @@ class Joining:
         return Encoded(subject, html, _filled(shell.text, own, cards.text, _in_text))
 
 
-def _filled(shell: Slotted, own: Own, cards: Sequence[bytes], encode: Callable[[str, _Wrapping], bytes]) -> bytes:
+def _filled(
+    shell: Slotted, own: Own, cards: Sequence[list[bytes]], encode: Callable[[str, _Wrapping], bytes]
+) -> tuple[bytes, ...]:
+    pieces: list[bytes] = []
     said = own.words
-    words = [cards[at] if name == CARD else encode(said[at], wrapping) for name, at, wrapping in shell.places]
-    return shell.pieces % tuple(words)
+    for text, (name, at, wrapping) in zip(shell.texts, shell.places, strict=False):  # one more text than places
+        pieces.append(text)
+        if name == CARD:
+            pieces += cards[at]
+        else:
+            pieces.append(encode(said[at], wrapping))
+    return (*pieces, shell.texts[-1])
 
 
 @lru_cache(_KEPT_WORDS)
@@ -130,8 +138,8 @@ def _cards(pieces: SharedPieces, papers: Sequence[tuple[RankedPaper, Shared]], w
             abstract,
         )
         in_text = (number_in_text, NEXT_IN_TEXT.join(why_in_text), why_in_text[0] if said else b"")
-        cards.html.append(card.html % card.of_html(in_html))
-        cards.text.append(card.text % card.of_text(in_text))
+        cards.html.append(card.html.filled(in_html))
+        cards.text.append(card.text.filled(in_text))
     return cards
 
 
@@ -149,4 +157,4 @@ def joining_of(template: CompiledTemplate) -> Joining:
 
 def rendered(encoded: Encoded) -> Rendered:
     """The words again."""
-    return Rendered(encoded.subject, html=unquoted(encoded.html), text=unquoted(encoded.text))
+    return Rendered(encoded.subject, html=unquoted(b"".join(encoded.html)), text=unquoted(b"".join(encoded.text)))

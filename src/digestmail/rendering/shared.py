@@ -33,16 +33,25 @@ class SharedShell(NamedTuple):
     text: Slotted
 
 
-_Pick = Callable[[Sequence[bytes]], tuple[bytes, ...] | bytes]
+class _Card(NamedTuple):
+    """One card in one part of the message."""
+
+    pieces: list[bytes]
+    #: the words for its places, from one reader's own in the order of ``ON_CARD``
+    pick: Callable[[Sequence[bytes]], tuple[bytes, ...]]
+
+    def filled(self, words: Sequence[bytes]) -> list[bytes]:
+        """The card of one reader."""
+        pieces = self.pieces.copy()
+        pieces[1::2] = self.pick(words)
+        return pieces
 
 
 class CardPieces(NamedTuple):
-    """One paper: ``html % of_html(words)`` is its card, with one reader's words in the order of ``ON_CARD``."""
+    """One card in both parts."""
 
-    html: bytes
-    of_html: _Pick
-    text: bytes
-    of_text: _Pick
+    html: _Card
+    text: _Card
 
 
 class SharedPieces:
@@ -101,7 +110,7 @@ class SharedPieces:
         try:
             html = self._html.card({**words.context, CARD: Card.of(shared.card, own)})
             text = self._text.card({**words.context, CARD: Card.of(shared.card, in_text)})
-            return CardPieces(html.pieces, _pick(html), text.pieces, _pick(text))
+            return CardPieces(_card_of(html), _card_of(text))
         except NotShared as fault:
             self._note(fault)
             return None
@@ -111,9 +120,11 @@ class SharedPieces:
             self.faults.append(str(fault))
 
 
-def _pick(card: Slotted) -> _Pick:
+def _card_of(card: Slotted) -> _Card:
     order = [place.at for place in card.places]
-    return itemgetter(*order) if order else lambda _: ()
+    pieces = [piece for text in card.texts for piece in (text, b"")]
+    pick = itemgetter(*order) if len(order) > 1 else lambda words: tuple([words[at] for at in order])
+    return _Card(pieces[:-1], pick)
 
 
 def _own_slots(shape: Shape, full: Sequence[bool] = (), rule: str = "") -> Own:

@@ -78,10 +78,10 @@ class Place(NamedTuple):
 
 
 class Slotted(NamedTuple):
-    """A filled file, or a part of it: ``pieces % words`` puts the words of one reader into its places."""
+    """A filled file, or a part of it."""
 
-    #: quoted-printable, with ``%b`` in each place
-    pieces: bytes
+    #: quoted-printable: what stands before each place, and after the last
+    texts: tuple[bytes, ...]
     places: tuple[Place, ...]
 
 
@@ -110,7 +110,7 @@ class SlottedPart:
         """Block ``card`` alone, which may use nothing of the issue. Raises NotShared."""
         template = self._part.template
         if CARD not in template.blocks:
-            return Slotted(b"", ())
+            return Slotted((b"",), ())
         rule = f"is not the same for all readers of a paper: it cannot be used in block '{CARD}'"
         others = {name: Slot(name, rule=rule) for name in self._names - _SHARED_NAMES}
         return self._cut(template.blocks[CARD](template.new_context({**others, **context})))
@@ -126,12 +126,12 @@ class SlottedPart:
 
 
 def _slotted(printed: Iterable[str]) -> Slotted:
-    pieces: list[bytes] = []
+    texts: list[bytes] = []
     places: list[Place] = []
     text: list[str] = []
 
     def end_text() -> None:
-        pieces.append(quoted("".join(text)).replace(b"%", b"%%"))
+        texts.append(quoted("".join(text)))
         text.clear()
 
     for piece in printed:
@@ -143,7 +143,7 @@ def _slotted(printed: Iterable[str]) -> Slotted:
         else:
             text.append(piece)
     end_text()
-    return Slotted(b"%b".join(pieces), tuple(places))
+    return Slotted(tuple(texts), tuple(places))
 
 
 def _leave(shell: Context) -> Iterator[str]:

@@ -6,7 +6,7 @@ by one, and kept, join to the encoding of the whole text: encoding 34 KB takes 0
 
 import binascii
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from functools import lru_cache
 
 from digestmail.errors import MessageError
@@ -57,7 +57,7 @@ def unquoted(pieces: bytes) -> str:
     return binascii.a2b_qp(pieces).replace(b"\r\n", b"\n").decode()
 
 
-def ended(pieces: Iterable[bytes]) -> bytes:
-    """The pieces joined to the body of a part, whose last line is ended (RFC 2046 §4.1.1)."""
-    body = b"".join(pieces)
-    return body if body.endswith(b"\r\n") and not body.endswith(_SOFT_BREAK) else body + b"\r\n"
+def ended(pieces: Sequence[bytes]) -> Sequence[bytes]:
+    """The pieces of the body of a part, and what ends its last line (RFC 2046 §4.1.1)."""
+    last = next(filter(None, reversed(pieces)), b"")
+    return pieces if last.endswith(b"\r\n") and not last.endswith(_SOFT_BREAK) else (*pieces, b"\r\n")
