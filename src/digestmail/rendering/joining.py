@@ -124,18 +124,17 @@ def _cards(pieces: SharedPieces, papers: Sequence[tuple[RankedPaper, Shared]], w
         card = pieces.card(shared, words, bool(said))
         if card is None:
             return None
-        if shared.card.tier is Tier.LINE:
+        if not card.all_reasons:
             del said[1:]
         why_in_html, why_in_text = quoted_list(said, words)
         number_in_html, number_in_text = _quoted_number(number)
-        title, abstract = quoted_marks(shared.title, in_title), quoted_marks(shared.abstract, in_abstract)
         # in the order of ON_CARD
         in_html = (
             number_in_html,
             NEXT_IN_HTML.join(why_in_html),
             why_in_html[0] if said else b"",
-            title,
-            abstract,
+            quoted_marks(shared.title, in_title),
+            quoted_marks(shared.abstract, in_abstract) if card.shows_abstract else b"",
         )
         in_text = (number_in_text, NEXT_IN_TEXT.join(why_in_text), why_in_text[0] if said else b"")
         cards.html.append(card.html.filled(in_html))

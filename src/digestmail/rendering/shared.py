@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from jinja2 import meta
 
 from digestmail.errors import TemplateError
-from digestmail.rendering.cards import Card, Personal, Shared
+from digestmail.rendering.cards import Card, Personal, Shared, Tier
 from digestmail.rendering.compile import CompiledTemplate
 from digestmail.rendering.issue import context
 from digestmail.rendering.language import Words
@@ -52,6 +52,9 @@ class CardPieces(NamedTuple):
 
     html: _Card
     text: _Card
+    #: whether it shows all reasons, or only the weightiest
+    all_reasons: bool
+    shows_abstract: bool
 
 
 class SharedPieces:
@@ -110,7 +113,9 @@ class SharedPieces:
         try:
             html = self._html.card({**words.context, CARD: Card.of(shared.card, own)})
             text = self._text.card({**words.context, CARD: Card.of(shared.card, in_text)})
-            return CardPieces(_card_of(html), _card_of(text))
+            shown = {ON_CARD[place.at] for place in (*html.places, *text.places)}
+            all_reasons = "reasons" in shown and shared.card.tier is not Tier.LINE
+            return CardPieces(_card_of(html), _card_of(text), all_reasons, "abstract" in shown)
         except NotShared as fault:
             self._note(fault)
             return None
