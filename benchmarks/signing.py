@@ -38,7 +38,7 @@ _LIST = MailingList(
 )
 _TOKENS = Tokens(b"a secret of the benchmark")
 _LINE = b"Attention is measured on nine benchmarks =E2=80=93 and the rule keeps it.=\r\n"
-_WORDS = Encoded("Nine papers about attention", _LINE * 490, _LINE * 50)
+_WORDS = Encoded("Nine papers about attention", (_LINE * 490,), (_LINE * 50,))
 _SIGNED = (b"from", b"to", b"subject", b"date", b"message-id", b"list-unsubscribe", b"list-unsubscribe-post")
 
 
@@ -80,7 +80,7 @@ def by_the_standard_library(headers: Sequence[tuple[str, str]]) -> bytes:
     message = EmailMessage(SMTP)
     for name, value in headers:
         message[name] = value
-    return message.as_bytes() + _WORDS.text + _WORDS.html
+    return b"".join((message.as_bytes(), *_WORDS.text, *_WORDS.html))
 
 
 def _headers(issue: Issue) -> list[tuple[str, str]]:

@@ -339,7 +339,7 @@ def test_a_header_that_reads_back_differently_is_never_handed_out(
     ("inside", "broken"),
     [
         ("ascii_address", lambda address: f"{address}\r\nBcc: all@example.org"),
-        ("format_datetime", lambda moment: "yesterday"),
+        ("_date", lambda moment: "yesterday"),
         ("message_id", lambda *slot: "<one>\r\n two"),
     ],
 )

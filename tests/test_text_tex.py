@@ -118,6 +118,10 @@ def test_scripts_are_elements_of_html() -> None:
     )
 
 
+def test_what_is_raised_within_a_script_stays_raised_in_html() -> None:
+    assert to_html("F_(pᵐ) and 2^(2ⁿ)") == "F<sub>pᵐ</sub> and 2<sup>2ⁿ</sup>"
+
+
 def test_addresses_keep_their_underscores_in_html() -> None:
     assert to_html("see https://example.org/a_(b) and _(word)") == "see https://example.org/a_(b) and _(word)"
 

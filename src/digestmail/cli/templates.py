@@ -74,9 +74,9 @@ def _tried(templates: Templates, name: str, broken: dict[str, str]) -> list[Tria
     found: list[Trial] = []
     try:
         template = templates.load(name)
+        found.extend(trials(template))
         for slow in joining_of(template).faults:
             say(f"slower than need be: {slow}")
-        found.extend(trials(template))
     except TemplateError as error:
         broken[name] = str(error)
     return found

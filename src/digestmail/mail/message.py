@@ -16,8 +16,8 @@ import hmac
 import re
 import textwrap
 import unicodedata
-from collections.abc import Callable
-from datetime import date
+from collections.abc import Callable, Sequence
+from datetime import date, datetime
 from email import message_from_string
 from email.header import Header, decode_header, make_header
 from email.utils import format_datetime, parseaddr
@@ -82,7 +82,7 @@ def build_message(issue: Issue, words: Rendered | Encoded, routes: Routes | None
     boundary = f"=_{identity[1 : 1 + _ID_LENGTH]}"
     own = (
         f"To: {reader}\r\n",
-        f"Date: {format_datetime(issue.composed_at)}\r\nMessage-ID: {identity}\r\n",
+        f"Date: {_date(issue.composed_at)}\r\nMessage-ID: {identity}\r\n",
         _unsubscribe_header(routes),
         f'Content-Type: multipart/alternative;\r\n boundary="{boundary}"\r\n',
     )
@@ -107,17 +107,22 @@ def _unsubscribe_header(routes: Routes) -> str:
 
 def encode(rendered: Rendered) -> Encoded:
     """The bodies as quoted-printable, each in one piece."""
-    return Encoded(subject=rendered.subject, html=quoted(rendered.html), text=quoted(rendered.text))
+    return Encoded(subject=rendered.subject, html=(quoted(rendered.html),), text=(quoted(rendered.text),))
 
 
-def _part(subtype: str, body: bytes, boundary: str) -> tuple[bytes, bytes, bytes]:
+def _part(subtype: str, body: Sequence[bytes], boundary: str) -> tuple[bytes, ...]:
     """One alternative; the best form comes last (RFC 2046 §5.1.4)."""
     head = (
         f"--{boundary}\r\n"
         f"Content-Type: text/{subtype}; charset=utf-8\r\n"
         "Content-Transfer-Encoding: quoted-printable\r\n\r\n"
     )
-    return head.encode("ascii"), ended([body]), b"\r\n"
+    return head.encode("ascii"), *ended(body), b"\r\n"
+
+
+@lru_cache(_KEPT_LISTS)
+def _date(instant: datetime) -> str:
+    return format_datetime(instant)
 
 
 class _Shared(NamedTuple):

@@ -46,7 +46,7 @@ class Fitted:
     @property
     def html_bytes(self) -> int:
         """HTML as UTF-8."""
-        return _decoded(self.encoded.html)
+        return _decoded(*self.encoded.html)
 
 
 def fit(issue: Issue, joining: Joining, *, unsubscribe_url: str, limit: int = LIMIT, drop: bool = True) -> Fitted:
@@ -67,7 +67,8 @@ def fit(issue: Issue, joining: Joining, *, unsubscribe_url: str, limit: int = LI
 
     best = attempt(0)
     last = _steps(len(issue.papers), drop=drop)
-    if best.html_bytes <= limit or not last:
+    # what is encoded is never the shorter, and known without decoding
+    if sum(map(len, best.encoded.html)) <= limit or best.html_bytes <= limit or not last:
         return best
     # every step makes it smaller: the first that fits is found by halving
     too_big, fits, best = 0, last, attempt(last)
@@ -102,8 +103,10 @@ def size_of(fitted: Fitted, joining: Joining, *, unsubscribe_url: str) -> Size:
     """Where the bytes of an issue are. Raises TemplateError."""
     encoded = fitted.encoded
     cards = joining.cards(fitted.issue, unsubscribe_url=unsubscribe_url, tiers=fitted.tiers)
-    return Size(_decoded(encoded.html), len(encoded.html), _decoded(encoded.text), tuple(map(_decoded, cards)))
+    return Size(
+        _decoded(*encoded.html), sum(map(len, encoded.html)), _decoded(*encoded.text), tuple(map(_decoded, cards))
+    )
 
 
-def _decoded(encoded: bytes) -> int:
-    return len(binascii.a2b_qp(encoded))
+def _decoded(*encoded: bytes) -> int:
+    return len(binascii.a2b_qp(b"".join(encoded)))

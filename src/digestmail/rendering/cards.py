@@ -10,21 +10,22 @@ from urllib.parse import quote, urlsplit
 
 from markupsafe import escape
 
-from digestmail.model import Evidence, Field, Paper, RankedPaper
-from digestmail.rendering.excerpts import Excerpt, Slot, two_sentences, whole
+from digestmail.model import Paper, RankedPaper
+from digestmail.rendering.excerpts import Excerpt, Printed, two_sentences, whole
 from digestmail.rendering.language import Words
-from digestmail.rendering.reasons import Reason, listed, reasons
+from digestmail.rendering.reasons import Reason, listed, reasons, weigh
 from digestmail.text.clean import clean_line, shorten
 from digestmail.text.identity import arxiv_id
 from digestmail.text.sentences import gist
 
 _AUTHORS_SHOWN = 3
 _GIST_WIDTH = 220
+_HEADLINE_WIDTH = 70
+_ENTRY_WIDTH = 72  # one line of a mail
+_TEASER_WIDTH = 110
 _FULL, _CARDS = 3, 10
 # arXiv makes HTML of what is submitted since December 2023
 _FIRST_HTML = "2312"
-# some words of a keyword, here and there, would be a page full of bold
-_MARKED = (Evidence.EXACT, Evidence.NEAR)
 
 
 class Tier(StrEnum):
@@ -78,13 +79,6 @@ class SharedCard:
     has_abstract: bool
     #: where to read the paper, then its code and project, each with `label` and `url`
     links: tuple[Link, ...]
-    _title: Excerpt
-    _abstract: Excerpt
-
-    @property
-    def plain_title(self) -> str:
-        """The title without marks."""
-        return str(self._title)
 
 
 @dataclass(frozen=True, kw_only=True)  # without slots: two bases with slots cannot make one card
@@ -92,15 +86,17 @@ class Personal:
     """What is one reader's own on a card."""
 
     #: counts through the issue; in text it is right-aligned to two columns
-    number: Slot
+    number: Printed
     #: in HTML with the words that matched in `<b>`
-    title: Slot
+    title: Printed
     #: the abstract or what the tier shows of it, in HTML with the words that matched in `<b>`
-    abstract: Slot
+    abstract: Printed
     #: the reasons, weightiest first: each prints itself (`{{ reason }}`), or part by part, as below
     why: tuple[Reason, ...]
     #: all of them, in a `line` the first: in HTML one line, in text a list that is wrapped and indented by four columns
-    reasons: Slot
+    reasons: Printed
+    #: the weightiest alone, printed as `reasons`
+    reason: Printed
     #: whether there are any
     has_reasons: bool
 
@@ -115,12 +111,37 @@ class Card(Personal, SharedCard):
         return cls(**{field.name: getattr(half, field.name) for half in (shared, own) for field in fields(half)})
 
 
+@dataclass(frozen=True, eq=False, slots=True)
+class Shared:
+    """What all readers of a language share of one paper: its card, and the texts that are one's own when marked."""
+
+    card: SharedCard
+    title: Excerpt
+    abstract: Excerpt
+    #: the title as a subject and the contents list have it
+    headline: str
+    entry: str
+    #: its gist as the preview has it
+    teaser: str
+
+
 @lru_cache(maxsize=4096)
-def shared_card(paper: Paper, tier: Tier, words: Words) -> SharedCard:
-    """What a card says to everyone who reads this language."""
+def shared_of(paper: Paper, tier: Tier, words: Words) -> Shared:
+    """A paper in the words of a language."""
+    title, abstract = whole(paper.title, fallback=words.gettext("Untitled")), _abstract(paper.abstract, tier)
+    card = _shared_card(paper, tier, words, has_abstract=bool(str(abstract)))
+    return Shared(
+        card,
+        title,
+        abstract,
+        headline=shorten(str(title), _HEADLINE_WIDTH),
+        entry=shorten(str(title), _ENTRY_WIDTH),
+        teaser=shorten(card.gist, _TEASER_WIDTH),
+    )
+
+
+def _shared_card(paper: Paper, tier: Tier, words: Words, *, has_abstract: bool) -> SharedCard:
     own, related = tuple(_own_links(paper, words)), tuple(_related_links(paper, words))
-    title = whole(paper.title, fallback=words.gettext("Untitled"))
-    abstract = _abstract(paper.abstract, tier)
     return SharedCard(
         tier=tier,
         url=own[0].url if own else "",
@@ -131,41 +152,35 @@ def shared_card(paper: Paper, tier: Tier, words: Words) -> SharedCard:
         comments=paper.comments,
         facts=tuple(_facts(paper, words)),
         gist="" if tier is Tier.LINE else _gist(paper.abstract),
-        has_abstract=bool(str(abstract)),
+        has_abstract=has_abstract,
         links=own + related,
-        _title=title,
-        _abstract=abstract,
     )
 
 
-def personal(ranked: RankedPaper, number: int, shared: SharedCard, words: Words) -> Personal:
+def _personal(ranked: RankedPaper, number: int, shared: Shared, words: Words) -> Personal:
     """What a card says to the one reader for whom the paper was ranked."""
-    why = tuple(reasons(ranked, words))
+    told, in_title, in_abstract = weigh(ranked)
+    why = tuple(reasons(told, words))
     return Personal(
-        number=_number(number),
-        title=shared._title.marked(_spans(ranked, Field.TITLE)),  # noqa: SLF001 - two halves of one card
-        abstract=shared._abstract.marked(_spans(ranked, Field.ABSTRACT)),  # noqa: SLF001
+        number=printed_number(number),
+        title=shared.title.marked(in_title),
+        abstract=shared.abstract.marked(in_abstract),
         why=why,
-        reasons=listed(why[:1] if shared.tier is Tier.LINE else why),
+        reasons=listed(why[:1] if shared.card.tier is Tier.LINE else why),
+        reason=listed(why[:1]),
         has_reasons=bool(why),
     )
 
 
 @lru_cache(maxsize=128)
-def _number(number: int) -> Slot:
-    return Slot(f"{number:2}", escape(str(number)))
+def printed_number(number: int) -> Printed:
+    """A number as cards have it."""
+    return Printed(f"{number:2}", escape(str(number)))
 
 
-def card(ranked: RankedPaper, number: int, tier: Tier, words: Words) -> Card:
+def card(ranked: RankedPaper, number: int, shared: Shared, words: Words) -> Card:
     """The whole card."""
-    shared = shared_card(ranked.paper, tier, words)
-    return Card.of(shared, personal(ranked, number, shared, words))
-
-
-def _spans(ranked: RankedPaper, field: Field) -> list[tuple[int, int]]:
-    return [
-        span for match in ranked.matches if match.field is field and match.evidence in _MARKED for span in match.spans
-    ]
+    return Card.of(shared.card, _personal(ranked, number, shared, words))
 
 
 def _abstract(text: str, tier: Tier) -> Excerpt:

@@ -11,7 +11,8 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from digestmail.rendering.language import install
 
-_COLUMNS = 72
+#: of a line of text
+COLUMNS = 72
 # Latin, Greek, dashes, quotation marks, arrows and operators: one column each
 _NARROW = re.compile("[\x20-\u02ff\u0391-\u03a1\u03a3-\u03ff\u2010-\u2027\u2030-\u205e\u2190-\u22ff]*")
 _URL = re.compile(r"(?:https?://|mailto:)")
@@ -57,8 +58,7 @@ def environment(*, html: bool) -> jinja2.Environment:
     return env
 
 
-@lru_cache(maxsize=8192)  # titles and what we say ourselves come again with every reader
-def wrap(text: str, indent: int = 0, width: int = _COLUMNS) -> str:
+def fold(text: str, indent: int = 0, width: int = COLUMNS) -> str:
     """Fold ``text`` into lines of at most ``width`` columns, URLs kept whole (an own line, if need be).
 
     The first line starts where the template puts it, ``indent`` columns in; the others are indented by as much. A wide
@@ -75,7 +75,7 @@ def wrap(text: str, indent: int = 0, width: int = _COLUMNS) -> str:
             text = text[end + 1 :]
     line, used = "", 0
     for word in _pieces(text.split(), room):
-        taken = _columns(word)
+        taken = columns(word)
         if line and used + 1 + taken <= room:
             line, used = f"{line} {word}", used + 1 + taken
         else:
@@ -85,19 +85,26 @@ def wrap(text: str, indent: int = 0, width: int = _COLUMNS) -> str:
     return ("\n" + " " * indent).join([*lines, line])
 
 
+# titles and what we say ourselves come again with every reader
+wrap = lru_cache(maxsize=8192)(fold)
+
+
 def _pieces(words: Iterable[str], room: int) -> Iterator[str]:
     for word in words:
-        if _columns(word) <= room or _URL.search(word):
+        if columns(word) <= room or _URL.search(word):
             yield word
             continue
         piece = ""
         for character in word:
-            if _columns(piece + character) > room:
+            if columns(piece + character) > room:
                 yield piece
                 piece = ""
             piece += character
         yield piece
 
 
-def _columns(text: str) -> int:
-    return len(text) if text.isascii() else sum(1 + (unicodedata.east_asian_width(one) in "WF") for one in text)
+def columns(text: str) -> int:
+    """How many columns a terminal gives it."""
+    if text.isascii() or _NARROW.fullmatch(text):
+        return len(text)
+    return sum(1 + (unicodedata.east_asian_width(one) in "WF") for one in text)

@@ -1,25 +1,32 @@
 """Titles and abstracts as a card shows them: cut to sentences, with the matched words marked. Pure."""
 
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain
 from typing import Self
 
 from markupsafe import Markup
 
 from digestmail.text.clean import clean_line, shorten
+from digestmail.text.quoted import quoted
 from digestmail.text.sentences import lead
 from digestmail.text.tex import to_html
 
 Span = tuple[int, int]
+#: ranges of a text that matches mark, match by match
+Spans = tuple[tuple[Span, ...], ...]
 
 # The longest abstract of 74,728 on arXiv has 3,488 characters; longer ones are not abstracts.
 _LONGEST = 3600
 _SENTENCE_WIDTH = 220
+# looks in HTML as it does here: nothing to escape, raise or lower
+_PLAIN = re.compile(r"[A-Za-z0-9\s.,;:()/+*?!%@#|~$\[\]{}\\-]*", re.ASCII)
 
 
-class Slot(str):
-    """What differs from reader to reader: plain in text, and with marks where HTML prints it.
+class Printed(str):
+    """Words that look otherwise in HTML than in text: with marks, say.
 
     Jinja prints ``str()`` of it in text, and escapes it to ``__html__()`` in HTML.
     """
@@ -28,9 +35,9 @@ class Slot(str):
     _html: Markup
 
     def __new__(cls, text: str, html: Markup) -> Self:
-        slot = super().__new__(cls, text)
-        slot._html = html
-        return slot
+        printed = super().__new__(cls, text)
+        printed._html = html
+        return printed
 
     def __html__(self) -> Markup:
         return self._html
@@ -46,26 +53,32 @@ class Excerpt:
     def __str__(self) -> str:
         return "".join(words for _, words in self.pieces)
 
-    def marked(self, spans: Iterable[Span]) -> Slot:
+    def marked(self, spans: Spans) -> Printed:
         """The excerpt with these ranges of the source in ``<b>``; ranges that do not fit into a part are left out."""
-        return _marked(self, tuple(sorted(spans)))
+        return Printed(str(self), self._marked(spans))
+
+    def _marked(self, spans: Spans) -> Markup:
+        ordered = sorted(chain.from_iterable(spans))
+        parts = [part for start, words in self.pieces for part in _parts(start, words, ordered)]
+        return Markup("".join(parts))  # noqa: S704 - every piece of it is escaped
 
 
-# readers with the same keyword have the same words marked
+# readers with the same keywords have the same words marked
 @lru_cache(maxsize=1 << 14)
-def _marked(excerpt: Excerpt, spans: tuple[Span, ...]) -> Slot:
-    html = "".join(part for start, words in excerpt.pieces for part in _parts(start, words, spans))
-    return Slot(str(excerpt), Markup(html))  # noqa: S704 - every piece of it is escaped
+def quoted_marks(excerpt: Excerpt, spans: Spans) -> bytes:
+    """HTML of an excerpt with these ranges marked, as quoted-printable."""
+    return quoted(excerpt._marked(spans))  # noqa: SLF001 - the other half of ``marked``
 
 
-def _parts(start: int | None, words: str, spans: tuple[Span, ...]) -> Iterator[str]:
-    end = 0
+def _parts(start: int | None, words: str, spans: Sequence[Span]) -> Iterator[str]:
+    html = str if _PLAIN.fullmatch(words) else to_html  # most are plain, and have many parts
+    end, length = 0, len(words)
     for first, last in spans if start is not None else ():
         begin, stop = first - (start or 0), last - (start or 0)
-        if end <= begin < stop <= len(words):
-            yield f"{to_html(words[end:begin])}<b>{to_html(words[begin:stop])}</b>"
+        if end <= begin < stop <= length:
+            yield f"{html(words[end:begin])}<b>{html(words[begin:stop])}</b>"
             end = stop
-    yield to_html(words[end:])
+    yield html(words[end:])
 
 
 def whole(text: str, fallback: str = "") -> Excerpt:

@@ -1,152 +1,56 @@
-"""Issues by joining: what all readers see alike is filled and encoded once, what is one reader's own is put between.
+"""Issues by joining: what readers see alike is filled and encoded once, what is one reader's own is put between.
 
-A card is filled once per paper, tier and language, with slots for what is personal, and kept as quoted-printable. For
-one issue there is left to do: the shell around the cards, the ``reader`` block of each card, and the joining of bytes.
-The words are those of ``render_issue``, to the letter.
+All around the cards is filled once per shape of issue, a card once per paper, tier and language (``shared``). For one
+issue there is left to do: to weigh its reasons, to look up encoded pieces, and to join them. The words are those of
+``render_issue``, to the letter.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
-from jinja2.runtime import Context
-from markupsafe import Markup
+from markupsafe import escape
 
 from digestmail.model import Encoded, Issue, RankedPaper, Rendered
-from digestmail.rendering.cards import Card, Personal, SharedCard, Tier, card, personal, shared_card
-from digestmail.rendering.compile import MISTAKES, CompiledTemplate, Part
-from digestmail.rendering.excerpts import Slot
-from digestmail.rendering.issue import CardMaker, issue_context
+from digestmail.rendering.cards import Shared, Tier, printed_number
+from digestmail.rendering.compile import CompiledTemplate
+from digestmail.rendering.environment import fold
+from digestmail.rendering.excerpts import quoted_marks
+from digestmail.rendering.issue import render_issue
 from digestmail.rendering.language import Words
-from digestmail.rendering.slots import CARD, HTML_SLOTS, READER, TEXT_SLOTS, faults
-from digestmail.text.clean import clean_line
-from digestmail.text.quoted import quoted, quoted_again, unquoted
+from digestmail.rendering.outline import Outline, Own, outline
+from digestmail.rendering.reasons import NEXT_IN_HTML, NEXT_IN_TEXT, quoted_list, weigh
+from digestmail.rendering.shared import SharedPieces
+from digestmail.rendering.slots import CARD, NotShared, Slotted
+from digestmail.text.quoted import quoted, unquoted
 
-_KEPT_TEMPLATES, _KEPT_CARDS = 8, 4096
-# encoding a shorter piece along with its neighbours costs less than looking it up
-_WORTH_KEEPING = 256
-# no text that was cleaned holds a null
-_MARKS = {f"\0{name}\0": name for name in (*HTML_SLOTS, READER)}
-
-
-class Cut(NamedTuple):
-    """A card between the slots: encoded text, then the slot that follows it."""
-
-    text: bytes
-    slot: str
+_KEPT_TEMPLATES, _KEPT_NUMBERS, _KEPT_WORDS = 8, 1024, 8192
+_Wrapping = tuple[int, int] | None
 
 
-class _OneCard(bytes):
-    """A whole card, encoded."""
+class _Cards(NamedTuple):
+    """The cards of an issue, encoded, in pieces, in the order of their numbers."""
 
-    __slots__ = ()
-
-
-class _Own:
-    """One reader's card: personal things at hand, the others from the card that all share."""
-
-    __slots__ = ("abstract", "has_reasons", "number", "reasons", "shared", "title", "why", "words")
-    __dataclass_fields__ = Card.__dataclass_fields__  # to templates it is a card
-
-    def __init__(self, ranked: RankedPaper, number: int, tier: Tier, words: Words) -> None:
-        self.shared = shared_card(ranked.paper, tier, words)
-        self.words = words
-        own = personal(ranked, number, self.shared, words)
-        self.number, self.title, self.abstract = own.number, own.title, own.abstract
-        self.why, self.reasons, self.has_reasons = own.why, own.reasons, own.has_reasons
-
-    def __getattr__(self, name: str) -> object:
-        return getattr(self.shared, name)
-
-
-def _own(ranked: RankedPaper, number: int, tier: Tier, words: Words) -> Card:
-    return cast("Card", _Own(ranked, number, tier, words))
-
-
-class _Shell(Context):
-    """What the shell is filled from. A card leaves its place, and is spared a context of its own, which takes 4 µs."""
-
-    def derived(self, locals: dict[str, object] | None = None) -> "_Shell":  # noqa: A002 - Jinja's name for it
-        self.vars.update(locals or {})
-        return self
-
-
-def _leave(shell: _Shell) -> Iterator[_Own]:
-    """Stands in for block ``card`` in the shell."""
-    yield shell.vars[CARD]
-
-
-class _Joiner:
-    """One file of a template whose cards are shared by readers."""
-
-    def __init__(self, part: Part, slots: tuple[str, ...]) -> None:
-        self._template = part.template
-        self._slots = slots
-        self._print: Callable[[Slot], str] = Slot.__html__ if part.template.environment.autoescape else Slot.__str__
-        self._reader = part.template.blocks.get(READER, _nothing)
-        self._cuts = lru_cache(_KEPT_CARDS)(self._cut)
-
-    def pieces(self, context: dict[str, object]) -> Iterator[bytes]:
-        """The file filled, as quoted-printable; each card is a piece of its own."""
-        template = self._template
-        shell = _Shell(template.environment, context, template.name, template.blocks)
-        shell.blocks[CARD] = [cast("Callable[[Context], Iterator[str]]", _leave)]
-        short: list[str] = []
-        pieces: Iterator[str | _Own] = template.root_render_func(shell)
-        for piece in pieces:
-            if isinstance(piece, _Own):
-                yield quoted("".join(short))
-                short.clear()
-                yield _OneCard(b"".join(self._card(piece, shell)))
-            elif len(piece) < _WORTH_KEEPING:
-                short.append(piece)
-            else:
-                yield quoted("".join(short))
-                short.clear()
-                yield quoted_again(piece)
-        yield quoted("".join(short))
-
-    def _card(self, own: _Own, shell: _Shell) -> Iterator[bytes]:
-        for text, slot in self._cuts(own.shared, own.words, own.has_reasons):
-            yield text
-            if slot == READER:
-                shell.vars[CARD] = own
-                yield quoted("".join(self._reader(shell)))
-            elif slot:
-                yield quoted_again(self._print(getattr(own, slot)))
-
-    def _cut(self, shared: SharedCard, words: Words, has_reasons: bool) -> tuple[Cut, ...]:
-        """Fill block ``card`` with marks in its slots, and cut it there."""
-        context = self._template.new_context({**words.context, CARD: self._slotted(shared, has_reasons)})
-        context.blocks[READER] = [lambda _: iter((f"\0{READER}\0",))]
-        cuts: list[Cut] = []
-        text: list[str] = []
-        for piece in self._template.blocks[CARD](context):
-            if piece in _MARKS:
-                cuts.append(Cut(quoted("".join(text)), _MARKS[piece]))
-                text.clear()
-            else:
-                text.append(piece)
-        return (*cuts, Cut(quoted("".join(text)), ""))
-
-    def _slotted(self, shared: SharedCard, has_reasons: bool) -> Card:
-        own = {"title": shared._title.marked(()), "abstract": shared._abstract.marked(())}  # noqa: SLF001 - another half
-        marks = {name: Slot(f"\0{name}\0", Markup(f"\0{name}\0")) for name in self._slots}  # noqa: S704 - no markup
-        return Card.of(shared, Personal(**{**own, **marks}, why=(), has_reasons=has_reasons))
-
-
-def _nothing(_: Context) -> Iterator[str]:
-    return iter(())
+    html: list[list[bytes]]
+    text: list[list[bytes]]
 
 
 class Joining:
-    """Fills one template. Keeps the cards of the last ``_KEPT_CARDS`` papers, however many readers there are."""
+    """Fills one template. Keeps the cards of the last thousands of papers, however many readers there are."""
 
     def __init__(self, template: CompiledTemplate) -> None:
         self._template = template
-        #: why the template is filled anew for every reader; empty when its cards are shared
-        self.faults = (*faults(template.html, HTML_SLOTS), *faults(template.text, TEXT_SLOTS))
-        self._html, self._text = _Joiner(template.html, HTML_SLOTS), _Joiner(template.text, TEXT_SLOTS)
+        self._pieces: SharedPieces | None = None
+        self._fault: tuple[str, ...] = ()
+        try:
+            self._pieces = SharedPieces(template)
+        except NotShared as fault:
+            self._fault = (str(fault),)
+
+    @property
+    def faults(self) -> tuple[str, ...]:
+        """Why issues so far were filled anew for each reader; empty when everything could be shared."""
+        return tuple(self._pieces.faults) if self._pieces else self._fault
 
     def join(
         self,
@@ -157,36 +61,91 @@ class Joining:
         tiers: Sequence[Tier] | None = None,
     ) -> Encoded:
         """What ``render_issue`` says, as mail carries it. Raises TemplateError."""
-
-        def context(make_card: CardMaker) -> dict[str, object]:
-            return issue_context(
-                issue,
-                unsubscribe_url=unsubscribe_url,
-                preferences_url=preferences_url,
-                tiers=tiers,
-                make_card=make_card,
-            )
-
-        encoded = None if self.faults else self._joined(context(_own))
+        encoded = self._joined(outline(issue, unsubscribe_url, preferences_url, tiers))
         if encoded:
             return encoded
-        rendered = self._template.render(context(card))
-        return Encoded(rendered.subject, html=quoted(rendered.html), text=quoted(rendered.text))
-
-    def _joined(self, own: dict[str, object]) -> Encoded | None:
-        """None when there is a mistake in the template: filling it the plain way tells where."""
-        try:
-            subject = clean_line(self._template.subject.fill(own))
-            return Encoded(subject, b"".join(self._html.pieces(own)), b"".join(self._text.pieces(own)))
-        except MISTAKES:
-            return None
+        rendered = render_issue(
+            issue,
+            self._template,
+            unsubscribe_url=unsubscribe_url,
+            preferences_url=preferences_url,
+            tiers=tiers,
+        )
+        return Encoded(rendered.subject, html=(quoted(rendered.html),), text=(quoted(rendered.text),))
 
     def cards(self, issue: Issue, *, unsubscribe_url: str, tiers: Sequence[Tier] | None = None) -> list[bytes]:
         """The HTML of each card, encoded, in the order of their numbers; none when cards cannot be shared."""
-        if self.faults:
-            return []
-        context = issue_context(issue, unsubscribe_url=unsubscribe_url, tiers=tiers, make_card=_own)
-        return [piece for piece in self._html.pieces(context) if isinstance(piece, _OneCard)]
+        said = outline(issue, unsubscribe_url, tiers=tiers)
+        cards = _cards(self._pieces, said.papers, said.shape.words) if self._pieces else None
+        return [b"".join(card) for card in cards.html] if cards else []
+
+    def _joined(self, said: Outline) -> Encoded | None:
+        """None when not all can be shared, or the template has a mistake: filling it plainly tells where."""
+        if self._pieces is None:
+            return None
+        shape, own, papers = said
+        shell = self._pieces.shell(shape, own)
+        subject = self._pieces.subject(shape, own) if shell else None
+        cards = _cards(self._pieces, papers, shape.words) if subject is not None else None
+        if shell is None or subject is None or cards is None:
+            return None
+        html = _filled(shell.html, own, cards.html, _in_html)
+        return Encoded(subject, html, _filled(shell.text, own, cards.text, _in_text))
+
+
+def _filled(
+    shell: Slotted, own: Own, cards: Sequence[list[bytes]], encode: Callable[[str, _Wrapping], bytes]
+) -> tuple[bytes, ...]:
+    pieces: list[bytes] = []
+    said = own.words
+    for text, (name, at, wrapping) in zip(shell.texts, shell.places, strict=False):  # one more text than places
+        pieces.append(text)
+        if name == CARD:
+            pieces += cards[at]
+        else:
+            pieces.append(encode(said[at], wrapping))
+    return (*pieces, shell.texts[-1])
+
+
+@lru_cache(_KEPT_WORDS)
+def _in_html(words: str, wrapping: _Wrapping) -> bytes:
+    return quoted(escape(fold(words, *wrapping) if wrapping else words))
+
+
+@lru_cache(_KEPT_WORDS)
+def _in_text(words: str, wrapping: _Wrapping) -> bytes:
+    return quoted(fold(words, *wrapping) if wrapping else words)
+
+
+def _cards(pieces: SharedPieces, papers: Sequence[tuple[RankedPaper, Shared]], words: Words) -> _Cards | None:
+    cards = _Cards([], [])
+    for number, (ranked, shared) in enumerate(papers, 1):
+        said, in_title, in_abstract = weigh(ranked)
+        card = pieces.card(shared, words, bool(said))
+        if card is None:
+            return None
+        if not card.all_reasons:
+            del said[1:]
+        why_in_html, why_in_text = quoted_list(said, words)
+        number_in_html, number_in_text = _quoted_number(number)
+        # in the order of ON_CARD
+        in_html = (
+            number_in_html,
+            NEXT_IN_HTML.join(why_in_html),
+            why_in_html[0] if said else b"",
+            quoted_marks(shared.title, in_title),
+            quoted_marks(shared.abstract, in_abstract) if card.shows_abstract else b"",
+        )
+        in_text = (number_in_text, NEXT_IN_TEXT.join(why_in_text), why_in_text[0] if said else b"")
+        cards.html.append(card.html.filled(in_html))
+        cards.text.append(card.text.filled(in_text))
+    return cards
+
+
+@lru_cache(_KEPT_NUMBERS)
+def _quoted_number(number: int) -> tuple[bytes, bytes]:
+    printed = printed_number(number)
+    return quoted(printed.__html__()), quoted(str(printed))
 
 
 @lru_cache(_KEPT_TEMPLATES)
@@ -197,4 +156,4 @@ def joining_of(template: CompiledTemplate) -> Joining:
 
 def rendered(encoded: Encoded) -> Rendered:
     """The words again."""
-    return Rendered(encoded.subject, html=unquoted(encoded.html), text=unquoted(encoded.text))
+    return Rendered(encoded.subject, html=unquoted(b"".join(encoded.html)), text=unquoted(b"".join(encoded.text)))

@@ -6,7 +6,7 @@ by one, and kept, join to the encoding of the whole text: encoding 34 KB takes 0
 
 import binascii
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from functools import lru_cache
 
 from digestmail.errors import MessageError
@@ -15,6 +15,8 @@ from digestmail.errors import MessageError
 _SOFT_BREAK = b"=\r\n"
 _KEPT = 8192
 _ROOM = 75  # characters of a line before its "="
+# short lines without anything to escape, as wrapped text has them; a blank at the end of a line would be
+_PLAIN_LINES = re.compile(r"(?:(?:[ -<>-~]{0,74}[!-<>-~])?\n)*[ -<>-~]{0,75}", re.ASCII)
 # binascii writes a blank at the end of a full line as "=20" and forgets that it no longer fits
 _OVERFULL = re.compile(rb"^([^\n]{74,})(=(?:20|09))$", re.MULTILINE)
 
@@ -29,6 +31,9 @@ def quoted(text: str) -> bytes:
         # nothing to escape: four times faster than binascii
         plain = text.encode()
         return b"".join([plain[start : start + _ROOM] + _SOFT_BREAK for start in range(0, len(plain), _ROOM)])
+    if _PLAIN_LINES.fullmatch(text):
+        lines = text.replace("\n", "\r\n").encode()
+        return lines if lines.endswith(b"\n") else lines + _SOFT_BREAK
     data = text.encode("utf-8", "replace")
     if b"\r" in data:
         data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
@@ -52,7 +57,7 @@ def unquoted(pieces: bytes) -> str:
     return binascii.a2b_qp(pieces).replace(b"\r\n", b"\n").decode()
 
 
-def ended(pieces: Iterable[bytes]) -> bytes:
-    """The pieces joined to the body of a part, whose last line is ended (RFC 2046 §4.1.1)."""
-    body = b"".join(pieces)
-    return body if body.endswith(b"\r\n") and not body.endswith(_SOFT_BREAK) else body + b"\r\n"
+def ended(pieces: Sequence[bytes]) -> Sequence[bytes]:
+    """The pieces of the body of a part, and what ends its last line (RFC 2046 §4.1.1)."""
+    last = next(filter(None, reversed(pieces)), b"")
+    return pieces if last.endswith(b"\r\n") and not last.endswith(_SOFT_BREAK) else (*pieces, b"\r\n")

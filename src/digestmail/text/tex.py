@@ -79,11 +79,13 @@ def to_html(text: str) -> Markup:
 
 
 def _element(found: re.Match[str]) -> str:
-    if found["raised"] or found["mark"] == "^":
-        return f"<sup>{_plain(found['raised'] or found['content'])}</sup>"
-    if found["lowered"] or found["mark"]:
-        return f"<sub>{_plain(found['lowered'] or found['content'])}</sub>"
-    return found[0]
+    if found["mark"]:
+        # what is raised or lowered within it stays so: F_(pᵐ) is not F with pm below it
+        element = "sup" if found["mark"] == "^" else "sub"
+        return f"<{element}>{found['content']}</{element}>"
+    if found["raised"]:
+        return f"<sup>{_plain(found['raised'])}</sup>"
+    return f"<sub>{_plain(found['lowered'])}</sub>" if found["lowered"] else found[0]
 
 
 def _plain(scripts: str) -> str:
