@@ -336,19 +336,27 @@ class _Conversation:
             await self._reader.readline()
             await self._go_wrong("body", fault, "")
             await self._drop()
-        lines: list[bytes] = []
-        while (line := await self._reader.readline()) != b".\r\n":
-            if not line.endswith(b"\n"):
-                raise EOFError
-            lines.append(line.removeprefix(b"."))
+        content = await self._content()
         fault = self._server.script.next("dot")
         good = _REPLIES["dot"]
         if fault is None or fault.startswith((ACCEPTED, "extra")):
-            self._server.accept(b"".join(lines), self._recipient)
+            self._server.accept(content, self._recipient)
         if fault is None:
             await self._say(good)
         else:
             await self._go_wrong("dot", fault.removeprefix(ACCEPTED), good)
+
+    async def _content(self) -> bytes:
+        """All up to the dot, with the dots at the beginning of lines as they were."""
+        with suppress(asyncio.LimitOverrunError):
+            stuffed = await self._reader.readuntil(b"\r\n.\r\n")
+            return (b"\r\n" + stuffed.removesuffix(b".\r\n")).replace(b"\r\n.", b"\r\n").removeprefix(b"\r\n")
+        lines: list[bytes] = []  # a big one
+        while (line := await self._reader.readline()) != b".\r\n":
+            if not line.endswith(b"\n"):
+                raise EOFError
+            lines.append(line.removeprefix(b"."))
+        return b"".join(lines)
 
     # --- answers ----------------------------------------------------------------------------------------------------
 
