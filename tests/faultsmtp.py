@@ -334,6 +334,8 @@ class _Conversation:
         fault = self._server.script.next("body")
         if fault is not None:
             await self._reader.readline()
+            # or else all of a big message may be on its way here before the sender looks up
+            self._pause()
             await self._go_wrong("body", fault, "")
             await self._drop()
         content = await self._content()
@@ -393,9 +395,7 @@ class _Conversation:
         with suppress(OSError, NotImplementedError):
             self._writer.write_eof()
         if not self._encrypted:
-            async with asyncio.timeout(5):
-                while await self._reader.read(2**16):
-                    pass
+            await self._idle()
         raise _GoneError
 
     async def _reset(self, _good: str) -> None:
@@ -404,8 +404,7 @@ class _Conversation:
         raise _GoneError
 
     async def _stall(self, _good: str) -> None:
-        # a server that has gone silent reads nothing either
-        self._writer.transport.pause_reading()  # type: ignore[attr-defined]  # asyncio types it as write only
+        self._pause()  # a server that has gone silent reads nothing either
         await asyncio.Event().wait()
 
     async def _drip(self, good: str) -> None:
@@ -432,9 +431,15 @@ class _Conversation:
         await self._idle()
 
     async def _idle(self) -> None:
-        while await self._reader.read(2**16):
-            pass
+        """Until the other side has closed, or for some seconds."""
+        async with asyncio.timeout(5):
+            while await self._reader.read(2**16):
+                pass
         raise _GoneError
+
+    def _pause(self) -> None:
+        with suppress(RuntimeError):  # paused already
+            self._writer.transport.pause_reading()  # type: ignore[attr-defined]  # asyncio types it as write only
 
 
 @contextmanager
