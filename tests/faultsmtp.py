@@ -334,21 +334,31 @@ class _Conversation:
         fault = self._server.script.next("body")
         if fault is not None:
             await self._reader.readline()
+            # or else all of a big message may be on its way here before the sender looks up
+            self._pause()
             await self._go_wrong("body", fault, "")
             await self._drop()
-        lines: list[bytes] = []
-        while (line := await self._reader.readline()) != b".\r\n":
-            if not line.endswith(b"\n"):
-                raise EOFError
-            lines.append(line.removeprefix(b"."))
+        content = await self._content()
         fault = self._server.script.next("dot")
         good = _REPLIES["dot"]
         if fault is None or fault.startswith((ACCEPTED, "extra")):
-            self._server.accept(b"".join(lines), self._recipient)
+            self._server.accept(content, self._recipient)
         if fault is None:
             await self._say(good)
         else:
             await self._go_wrong("dot", fault.removeprefix(ACCEPTED), good)
+
+    async def _content(self) -> bytes:
+        """All up to the dot, with the dots at the beginning of lines as they were."""
+        with suppress(asyncio.LimitOverrunError):
+            stuffed = await self._reader.readuntil(b"\r\n.\r\n")
+            return (b"\r\n" + stuffed.removesuffix(b".\r\n")).replace(b"\r\n.", b"\r\n").removeprefix(b"\r\n")
+        lines: list[bytes] = []  # a big one
+        while (line := await self._reader.readline()) != b".\r\n":
+            if not line.endswith(b"\n"):
+                raise EOFError
+            lines.append(line.removeprefix(b"."))
+        return b"".join(lines)
 
     # --- answers ----------------------------------------------------------------------------------------------------
 
@@ -385,9 +395,7 @@ class _Conversation:
         with suppress(OSError, NotImplementedError):
             self._writer.write_eof()
         if not self._encrypted:
-            async with asyncio.timeout(5):
-                while await self._reader.read(2**16):
-                    pass
+            await self._idle()
         raise _GoneError
 
     async def _reset(self, _good: str) -> None:
@@ -396,8 +404,7 @@ class _Conversation:
         raise _GoneError
 
     async def _stall(self, _good: str) -> None:
-        # a server that has gone silent reads nothing either
-        self._writer.transport.pause_reading()  # type: ignore[attr-defined]  # asyncio types it as write only
+        self._pause()  # a server that has gone silent reads nothing either
         await asyncio.Event().wait()
 
     async def _drip(self, good: str) -> None:
@@ -424,9 +431,15 @@ class _Conversation:
         await self._idle()
 
     async def _idle(self) -> None:
-        while await self._reader.read(2**16):
-            pass
+        """Until the other side has closed, or for some seconds."""
+        async with asyncio.timeout(5):
+            while await self._reader.read(2**16):
+                pass
         raise _GoneError
+
+    def _pause(self) -> None:
+        with suppress(RuntimeError):  # paused already
+            self._writer.transport.pause_reading()  # type: ignore[attr-defined]  # asyncio types it as write only
 
 
 @contextmanager

@@ -35,6 +35,7 @@ ENVELOPE = Envelope(
 BIG = replace(ENVELOPE, content=ENVELOPE.content + b"0123456789012345678901234567890123456789\r\n" * 300_000)
 # a deadline is short where it is what ends the test, and nowhere else: the machine may be busy
 SHORT, LONG = 0.5, 20.0
+A_BYTE = SHORT / 5  # well within the deadline; a whole reply is not
 PATIENT = replace(Deadlines().until_dot(LONG), dot=LONG, quit=SHORT)
 IMPATIENT = {
     "connect": replace(PATIENT, greeting=SHORT),
@@ -51,7 +52,7 @@ COLUMNS = {
     "closes": "drop",
     "resets": "reset",
     "silent": "stall",
-    "one byte a second": "drip",
+    "byte by byte": "drip",
     "no SMTP": "garbage",
     "endless reply": "endless",
     "endless line": "long",
@@ -130,8 +131,8 @@ def ca_file(authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> 
 
 def options(point: str, authority: trustme.CA) -> Options:
     if point == "STARTTLS":
-        return Options(tls="starttls", context=server_context(authority))
-    return Options(login=("papers", "correct horse") if point == "AUTH" else None)
+        return Options(tls="starttls", context=server_context(authority), drip=A_BYTE)
+    return Options(login=("papers", "correct horse") if point == "AUTH" else None, drip=A_BYTE)
 
 
 async def met(point: str, sender: Sender) -> str:

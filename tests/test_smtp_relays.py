@@ -287,26 +287,73 @@ def test_idle_connections_are_ended_politely_and_at_once() -> None:
 # --- the server of these tests, as a program ------------------------------------------------------------------------
 
 
-def test_the_fault_server_keeps_a_record_of_what_it_accepted_that_outlives_it(tmp_path: Path) -> None:
-    log = tmp_path / "accepted.jsonl"
-    arguments = ["--log", str(log), "--seed", "1", "--fault", "dot:accepted-drop=0.3", "--fault", "RCPT:4xx=0.3"]
-    program = subprocess.Popen(
+@contextmanager
+def program(*arguments: str) -> Iterator[int]:
+    """The port of a fault server that is killed in the end."""
+    folder = Path(__file__).parent
+    with subprocess.Popen(
         [sys.executable, "-m", "faultsmtp", *arguments],
         stdout=subprocess.PIPE,
         text=True,
-        cwd=Path(__file__).parent,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parent)},
-    )
-    assert program.stdout
-    with program:
-        port = int(program.stdout.readline())
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(folder)},
+    ) as process:
+        assert process.stdout
+        try:
+            yield int(process.stdout.readline())
+        finally:
+            process.send_signal(signal.SIGKILL)
+
+
+def test_the_fault_server_keeps_a_record_of_what_it_accepted_that_outlives_it(tmp_path: Path) -> None:
+    log = tmp_path / "accepted.jsonl"
+    arguments = ["--log", str(log), "--seed", "1", "--fault", "dot:accepted-drop=0.3", "--fault", "RCPT:4xx=0.3"]
+    with program(*arguments) as port:
         ends = outcomes(transport_to(port), 40)
-        program.send_signal(signal.SIGKILL)
     seen = kinds(ends)
     assert set(seen) == {str, DeliveryDeferred, DeliveryAmbiguous}
     assert len(read_log(log)) == seen[str] + seen[DeliveryAmbiguous]
     log.write_text(log.read_text() + json.dumps({"message_id": "cut"})[:-3])
     assert len(read_log(log)) == seen[str] + seen[DeliveryAmbiguous]
+
+
+def test_whatever_goes_wrong_no_message_is_lost_and_no_copy_comes_without_a_doubt(tmp_path: Path) -> None:
+    """With every fault at once, each message is sent until the server has answered for it."""
+    log = tmp_path / "accepted.jsonl"
+    faults = [
+        *("dot:accepted-drop=0.08", "dot:accepted-reset=0.03", "dot:accepted-garbage=0.03", "dot:451 4.3.0 Later=0.05"),
+        *("dot:drop=0.03", "dot:extra=0.03", "body:drop=0.05", "RCPT:4xx=0.1", "RCPT:extra=0.02", "MAIL:drop=0.03"),
+        *("MAIL:421=0.02", "DATA:reset=0.03", "connect:drop=0.02", "RSET:drop=0.1"),
+    ]
+    arguments = ["--log", str(log), "--seed", "5"] + [part for fault in faults for part in ("--fault", fault)]
+    waiting = [f"<{number}bcdefgh234567@example.org>" for number in range(120)]
+    doubts: Counter[str] = Counter()
+
+    async def lane(transport: SmtpTransport) -> None:
+        while waiting:
+            name = waiting.pop(0)
+            content = b"Message-ID: " + name.encode() + b"\r\n\r\n" + b"Nine papers\r\n" * 3000
+            try:
+                await transport.send(replace(ENVELOPE, message_id=name, content=content), commit)
+            except DeliveryAmbiguous:
+                doubts[name] += 1
+                waiting.append(name)
+            except (DeliveryDeferred, TransportUnavailable):
+                waiting.append(name)
+
+    async def scenario(transport: SmtpTransport) -> None:
+        async with asyncio.timeout(120):
+            await asyncio.gather(*(lane(transport) for _ in range(transport.lanes)))
+            await transport.close()
+
+    names = list(waiting)
+    with program(*arguments) as port:
+        asyncio.run(scenario(transport_to(port)))
+    copies = Counter(accepted.message_id for accepted in read_log(log))
+    assert set(copies) == set(names)
+    assert len({(accepted.message_id, accepted.sha256) for accepted in read_log(log)}) == len(names)
+    assert doubts
+    assert [name for name in names if copies[name] > 1 + doubts[name]] == []
 
 
 def test_the_fault_server_refuses_points_that_do_not_exist() -> None:

@@ -485,6 +485,17 @@ def test_a_server_that_does_not_welcome_us_is_unavailable(banner: bytes, reason:
         assert str(refused(port)) == f"smtp 127.0.0.1:{port}: {reason}"
 
 
+@pytest.mark.parametrize(("lines", "sent"), [(100, True), (101, False)])
+def test_a_reply_has_a_hundred_lines_at_most(lines: int, sent: bool) -> None:
+    hello = "\r\n".join([f"250-X{number}" for number in range(lines - 1)] + ["250 X"])
+    with faultsmtp.serving({"EHLO": [hello]}) as server, plain(server.port) as transport:
+        if sent:
+            transport.send(ENVELOPE)
+            return
+        with pytest.raises(TransportUnavailable, match="an endless reply"):
+            transport.send(ENVELOPE)
+
+
 def test_a_server_without_ehlo_is_spoken_to_in_the_old_way() -> None:
     with scripted(b"220 hi\r\n", b"502 What?\r\n", b"250 hi\r\n", b"550 nobody\r\n") as (port, heard):
         assert "MAIL: 550 nobody" in str(refused(port))
@@ -771,11 +782,18 @@ def test_a_claim_that_is_lost_takes_the_message_back(pipelining: bool) -> None:
     assert server.connections == 2
 
 
-def test_a_server_that_gives_up_during_the_commitment_gets_no_dot() -> None:
-    async def slow() -> None:
-        await asyncio.to_thread(gave_up.wait)
-
-    gave_up = threading.Event()
+@pytest.mark.parametrize(
+    ("last_words", "why"),
+    [
+        (b"451 4.3.0 Disk full\r\n", "message: 451 4.3.0 Disk full"),
+        (b"250 2.0.0 OK, I think\r\n", "an answer before the end of the message: 250 2.0.0 OK, I think"),
+        (b"", "connection lost: closed by the server"),
+    ],
+)
+def test_a_server_that_gives_up_during_the_commitment_gets_no_dot(last_words: bytes, why: str) -> None:
+    committing, gave_up = threading.Event(), threading.Event()
+    heard: list[bytes] = []
+    commits: list[None] = []
     ok = b"250 OK\r\n"
 
     def serve() -> None:
@@ -783,23 +801,36 @@ def test_a_server_that_gives_up_during_the_commitment_gets_no_dot() -> None:
         with connection, connection.makefile("rb") as lines:
             for reply in (b"220 hi\r\n", ok, ok, ok, b"354 go\r\n"):
                 connection.sendall(reply)
-                lines.readline()
-            connection.sendall(b"451 4.3.0 Disk full\r\n")
+                heard.append(lines.readline())
+            committing.wait()
+            connection.sendall(last_words)
             connection.shutdown(socket.SHUT_WR)
             gave_up.set()
             heard.extend(lines)
 
-    heard: list[bytes] = []
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+    async def slow() -> None:
+        commits.append(None)
+        committing.set()
+        await asyncio.to_thread(gave_up.wait)
+
+    with (
+        socket.create_server(("127.0.0.1", 0)) as listener,
+        faultsmtp.serving() as other,
+        Sender(
+            SmtpTransport(
+                [Relay(host="127.0.0.1", port=port, tls="none") for port in (listener.getsockname()[1], other.port)],
+                ehlo_name="digest.example.org",
+            )
+        ) as transport,
+    ):
         thread = threading.Thread(target=serve)
         thread.start()
-        with (
-            plain(listener.getsockname()[1]) as transport,
-            pytest.raises(DeliveryDeferred, match=r"451 4\.3\.0 Disk full"),
-        ):
+        with pytest.raises(DeliveryDeferred, match=why):
             transport.run(transport.transport.send(ENVELOPE, slow))
         thread.join()
-    assert b".\r\n" not in heard
+    assert heard[-2:] == [b"..\r\n", b"...\r\n"]
+    # nor does it go to another server after it was committed
+    assert (len(commits), other.connections) == (1, 0)
 
 
 @pytest.mark.parametrize("point", ["connect", "EHLO", "MAIL", "DATA", "dot"])

@@ -6,14 +6,14 @@
     └── relays      one relay each: health, how many at once, connections kept, what an error means
         └── connection   one conversation, phase by phase
             └── wire     one socket: whole replies within deadlines and bounds
-    replies, message, login, pace: pure
+    settings: what it is told; replies, message, login, pace: pure
 
 ``smtplib`` has one time-out for each read, no bound on a reply, verifies no certificate unless told to, and does not
 tell a connection lost before the message was handed over from one lost after it.
 """
 
-from digestmail.transports.smtp.connection import Deadlines, Relay
 from digestmail.transports.smtp.pace import OTHER_DOMAINS, Limits
+from digestmail.transports.smtp.settings import Deadlines, Relay
 from digestmail.transports.smtp.transport import SmtpTransport
 
 __all__ = ["OTHER_DOMAINS", "Deadlines", "Limits", "Relay", "SmtpTransport"]

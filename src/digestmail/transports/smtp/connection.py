@@ -8,80 +8,21 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
 from enum import Enum
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 from digestmail.errors import DeliveryRejected
 from digestmail.transports.smtp.login import Login, pick
 from digestmail.transports.smtp.message import Message
 from digestmail.transports.smtp.replies import CLOSING, GO_AHEAD, Reply, Step
+from digestmail.transports.smtp.settings import Deadlines, Relay
 from digestmail.transports.smtp.wire import BrokenError, Wire, reason
 
 _READY = 220
 _NO_EHLO = (500, 502, 504)  # RFC 5321 §4.2.2
 _LOOPBACK = "[127.0.0.1]"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Relay:
-    """A mail server and how to reach it.
-
-    ``tls`` is ``starttls`` (encrypts before anything is sent, or gives up), ``implicit`` (TLS from the first byte) or
-    ``none``. Certificates are verified against the system's authorities, or those in ``ca_file`` (PEM).
-    """
-
-    host: str
-    port: int
-    tls: Literal["starttls", "implicit", "none"]
-    username: str | None = None
-    password: str | None = field(default=None, repr=False)
-    ca_file: Path | None = None
-    #: its share of the messages, beside those of other relays
-    weight: float = 1.0
-    #: how many messages may be under way at once at most
-    connections: int = 4
-
-    def __str__(self) -> str:
-        """What errors call it."""
-        return f"smtp {self.host}:{self.port}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Deadlines:
-    """Seconds until a phase must be over, all of it (RFC 5321 §4.5.3.2; a relay of one's own greets within a minute).
-
-    Shortening ``dot`` makes duplicates: a server that is slow to answer it has accepted the message all the same.
-    """
-
-    connect: float = 30.0
-    tls: float = 60.0
-    greeting: float = 60.0
-    #: EHLO, AUTH, RSET, MAIL and RCPT, each
-    command: float = 300.0
-    #: NOOP: a kept connection that does not answer is replaced, and nothing is lost
-    noop: float = 10.0
-    data: float = 120.0
-    body: float = 180.0
-    dot: float = 600.0
-    #: all of saying goodbye
-    quit: float = 3.0
-
-    def until_dot(self, seconds: float) -> "Deadlines":
-        """The same ``seconds`` for each phase before the dot."""
-        return Deadlines(
-            connect=seconds,
-            tls=seconds,
-            greeting=seconds,
-            command=seconds,
-            data=seconds,
-            body=seconds,
-            dot=self.dot,
-            noop=min(seconds, self.noop),
-            quit=min(seconds, self.quit),
-        )
 
 
 class Phase(Enum):
@@ -236,13 +177,7 @@ class Connection:
     async def _envelope(self, message: Message, parameters: str) -> None:
         """MAIL, RCPT and DATA: in one write where the server lets us (RFC 2920), every reply checked in its turn."""
         self.phase, self.answered = Phase.ENVELOPE, False
-        commands: list[tuple[Step, str]] = [
-            ("MAIL", f"MAIL FROM:<{message.mail_from}>{parameters}\r\n"),
-            ("RCPT", f"RCPT TO:<{message.rcpt_to}>\r\n"),
-            ("DATA", "DATA\r\n"),
-        ]
-        if self._open_transaction:
-            commands.insert(0, ("RSET", "RSET\r\n"))
+        commands = self._commands(message, parameters)
         self._open_transaction = True
         if self._pipelining:
             self._wire.write("".join([line for _, line in commands]).encode())
@@ -265,6 +200,16 @@ class Connection:
         if refused:
             self.phase = Phase.IDLE
             raise refused
+
+    def _commands(self, message: Message, parameters: str) -> list[tuple[Step, str]]:
+        commands: list[tuple[Step, str]] = [
+            ("MAIL", f"MAIL FROM:<{message.mail_from}>{parameters}\r\n"),
+            ("RCPT", f"RCPT TO:<{message.rcpt_to}>\r\n"),
+            ("DATA", "DATA\r\n"),
+        ]
+        if self._open_transaction:
+            commands.insert(0, ("RSET", "RSET\r\n"))
+        return commands
 
     def _judged(self, step: Step, reply: Reply) -> RefusedError | None:
         """Whether a step was refused. Raises BrokenError for a reply that has no meaning at this step."""

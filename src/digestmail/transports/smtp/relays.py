@@ -5,17 +5,11 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING
 
 from digestmail.errors import DeliveryAmbiguous, DeliveryDeferred, TransportError, TransportUnavailable
-from digestmail.transports.smtp.connection import (
-    Connection,
-    Deadlines,
-    Phase,
-    RefusedError,
-    Relay,
-    tls_context,
-)
+from digestmail.transports.smtp.connection import Connection, Phase, RefusedError, tls_context
 from digestmail.transports.smtp.message import Message
 from digestmail.transports.smtp.pace import Breaker, Window
 from digestmail.transports.smtp.replies import CLOSING, refusal, slows_down
+from digestmail.transports.smtp.settings import Deadlines, Relay
 from digestmail.transports.smtp.wire import BrokenError
 
 if TYPE_CHECKING:

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from digestmail.errors import DeliveryDeferred, TransportError, TransportUnavailable
 from digestmail.model import Envelope
 from digestmail.protocols import Commit
-from digestmail.transports.smtp.connection import Deadlines, Relay
 from digestmail.transports.smtp.message import Message
 from digestmail.transports.smtp.pace import Limits, Rates
 from digestmail.transports.smtp.relays import BusyError, NotHereError, Route, Routes
+from digestmail.transports.smtp.settings import Deadlines, Relay
 
 _NAME = re.compile(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
 _NO_NAME = (".localdomain", ".arpa", ".local")
