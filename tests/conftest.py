@@ -39,3 +39,13 @@ def store(tmp_path: Path) -> Iterator[Store]:
     store = Store(f"sqlite:///{tmp_path / 'digestmail.db'}")
     yield store
     store.close()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print the tables that tests have made, also in parallel runs."""
+    reports = [report for kind in ("passed", "failed") for report in terminalreporter.getreports(kind)]
+    for report in sorted(reports, key=lambda report: report.nodeid):
+        lines = [line for name, line in report.user_properties if name == "printed"]
+        if lines and report.when == "call":
+            terminalreporter.write_sep("-", report.nodeid)
+            terminalreporter.write_line("\n\n".join(lines))

@@ -7,6 +7,7 @@ fault.
 
 import logging
 import signal
+import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
 from types import FrameType
@@ -19,11 +20,17 @@ _log = logging.getLogger(__name__)
 def serve(tick: Callable[[], None], every_minutes: int, ask_to_stop: Callable[[], None]) -> None:
     """Call ``tick`` at once and every so many minutes, one at a time, until SIGTERM or SIGINT.
 
-    Each signal calls ``ask_to_stop``: a tick that is under way ends when it sees fit.
+    Each signal calls ``ask_to_stop``: a tick that is under way ends when it sees fit, and is waited for.
     """
     scheduler = BlockingScheduler(timezone="UTC")
+    ticking = threading.Lock()
+
+    def one() -> None:
+        with ticking:
+            tick()
+
     scheduler.add_job(
-        tick,
+        one,
         "interval",
         minutes=every_minutes,
         next_run_time=datetime.now(UTC),
@@ -41,3 +48,6 @@ def serve(tick: Callable[[], None], every_minutes: int, ask_to_stop: Callable[[]
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)
     scheduler.start()
+    # the scheduler does not wait: signals would find nobody who listens
+    with ticking:
+        pass

@@ -1,6 +1,5 @@
 """Where the worlds are that get killed."""
 
-import json
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -66,10 +65,8 @@ def yard(request: pytest.FixtureRequest) -> Yard:
 
 
 @pytest.fixture
-def printed(capsys: pytest.CaptureFixture[str]) -> Iterator[list[object]]:
-    """What is put in is printed after the test, also when it passes."""
+def printed(request: pytest.FixtureRequest) -> Iterator[list[object]]:
+    """What is put in is printed when all tests are done, whatever became of this one."""
     lines: list[object] = []
     yield lines
-    with capsys.disabled():
-        for line in lines:
-            print(f"\n{line if isinstance(line, str) else json.dumps(line)}")  # noqa: T201 - a table for the log of CI
+    request.node.user_properties += [("printed", str(line)) for line in lines]

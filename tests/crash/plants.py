@@ -45,12 +45,17 @@ def watermark() -> None:
         seen = set(json.loads(mark.read_text())) if mark.exists() else set()
         papers = newsletter.store.corpus.window(now - timedelta(days=7), now)
         mark.write_text(json.dumps([*seen, *(paper.key for paper in papers)]))
-        window = newsletter.store.corpus.window
-        newsletter.store.corpus.window = lambda *args: [paper for paper in window(*args) if paper.key not in seen]
+        window = newsletter.store.corpus.marked_window
+
+        def unseen(*arguments: Any) -> Any:
+            papers, newest = window(*arguments)
+            return [paper for paper in papers if paper.key not in seen], newest
+
+        newsletter.store.corpus.marked_window = unseen
         try:
             yield from compose_all(newsletter, due, now)
         finally:
-            newsletter.store.corpus.window = window
+            newsletter.store.corpus.marked_window = window
 
     compose._compose_all = marked
 

@@ -45,7 +45,8 @@ def test_runs_at_once_plan_and_send_everything_once(smtp: Yard, repetition: int)
 def test_a_run_beside_serve_plans_and_sends_everything_once(smtp: Yard, repetition: int) -> None:
     with smtp.world() as world:
         serving = world.start(None, args=["serve"])
-        assert world.run(None).code == 0
+        for _ in range(1 + repetition % 3):
+            assert world.run(None).code == 0
         world.tell(serving, "SIGTERM")
         assert world.wait(serving).code == 0
         if repetition % 2:

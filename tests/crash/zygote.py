@@ -13,29 +13,30 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from functools import wraps
 from itertools import count
 from pathlib import Path
 from typing import Any, NoReturn
 
-import digestmail.cli.app  # noqa: F401 - forked children have it
 from crash import plants
 from digestmail.cli import main
 from digestmail.storage.database import Database
 from digestmail.storage.journal import Journal
-from digestmail.wiring import open_templates
 
 
 class Points:
     """Counts the places that a child comes by, tells each through a pipe, and dies at one of them."""
 
-    def __init__(self, pipe: int, die_at: int | None, how: int) -> None:
-        self._pipe, self._die_at, self._how = pipe, die_at, how
+    def __init__(self, pipe: int, die_at: int | None, how: int, not_at: str = "") -> None:
+        """``not_at``: places with these words in their names do not count."""
+        self._pipe, self._die_at, self._how, self._not_at = pipe, die_at, how, not_at
         self._numbers = count(1)  # threads come by, too: its next number is taken by one of them only
 
     def __call__(self, name: str) -> None:
         """Come by here."""
+        if self._not_at and self._not_at in name:
+            return
         number = next(self._numbers)
         os.write(self._pipe, f"{name}\n".encode())
         if number == self._die_at:
@@ -92,7 +93,8 @@ def _child(request: dict[str, Any], pipe: int) -> NoReturn:
             plants.PLANTS[request["plant"]]()
         for name in request.get("settings", ()):
             plants.SETTINGS[name]()
-        Points(pipe, request.get("die_at"), signal.Signals[request.get("how", "SIGKILL")]).everywhere()
+        how = signal.Signals[request.get("how", "SIGKILL")]
+        Points(pipe, request.get("die_at"), how, request.get("not_at", "")).everywhere()
         sys.argv = ["digestmail", *request["args"]]
         main()
         code = 0
@@ -149,9 +151,16 @@ def _answer(request: dict[str, Any], running: dict[int, int]) -> dict[str, Any]:
 
 
 def _warm_up(config: Path) -> None:
-    from digestmail.config import load_config
-
-    open_templates(load_config(config, os.environ)).load("issue")
+    """A run that leaves nothing behind: afterwards everything is imported, compiled and cached."""
+    os.chdir(config.parent)
+    sys.argv = ["digestmail", "run", "--dry-run"]
+    with (
+        Path(os.devnull).open("w", encoding="utf-8") as nowhere,
+        redirect_stderr(nowhere),
+        redirect_stdout(nowhere),
+        suppress(SystemExit),
+    ):
+        main()
 
 
 def serve() -> None:
