@@ -45,7 +45,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Print the tables that tests have made, also in parallel runs."""
     reports = [report for kind in ("passed", "failed") for report in terminalreporter.getreports(kind)]
     for report in sorted(reports, key=lambda report: report.nodeid):
-        lines = [line for name, line in report.user_properties if name == "printed"]
+        lines = [line for name, line in report.user_properties if name == "told"]
         if lines and report.when == "call":
             terminalreporter.write_sep("-", report.nodeid)
             terminalreporter.write_line("\n\n".join(lines))

@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -65,8 +65,6 @@ def yard(request: pytest.FixtureRequest) -> Yard:
 
 
 @pytest.fixture
-def printed(request: pytest.FixtureRequest) -> Iterator[list[object]]:
-    """What is put in is printed when all tests are done, whatever became of this one."""
-    lines: list[object] = []
-    yield lines
-    request.node.user_properties += [("printed", str(line)) for line in lines]
+def tell(request: pytest.FixtureRequest) -> Callable[[object], None]:
+    """Print something when all tests are done, whatever becomes of this one."""
+    return lambda what: request.node.user_properties.append(("told", str(what)))

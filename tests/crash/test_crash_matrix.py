@@ -27,11 +27,11 @@ def sweep(yard: Yard, plant: str | None = None) -> Iterator[tuple[Ended, Verdict
             yield ended, world.verdict()
 
 
-def test_killed_at_every_place_a_run_loses_and_repeats_nothing(yard: Yard, printed: list[object]) -> None:
+def test_killed_at_every_place_a_run_loses_and_repeats_nothing(yard: Yard, tell: Callable[[object], None]) -> None:
     table = Table()
     for ended, verdict in sweep(yard):
         table.add(ended.points[-1], verdict)
-    printed.append(str(table))
+    tell(table)
     assert table.bad == []
     assert table.total.kills > 40
     assert table.total.duplicates <= table.total.ambiguous
@@ -48,10 +48,11 @@ def test_killed_while_it_recovers_a_run_loses_and_repeats_nothing(smtp: Yard) ->
     assert table.bad == []
 
 
+@pytest.mark.parametrize("part", range(_PARTS))
 def test_killed_at_random_with_a_mail_server_that_errs_a_run_loses_and_repeats_nothing(
-    unreliable: Yard, printed: list[object]
+    unreliable: Yard, tell: Callable[[object], None], part: int
 ) -> None:
-    rng = random.Random(11)
+    rng = random.Random(part)
     table, kills = Table(), 0
     while kills < _KILLS:
         with unreliable.world() as world:
@@ -59,7 +60,7 @@ def test_killed_at_random_with_a_mail_server_that_errs_a_run_loses_and_repeats_n
                 kills += world.run(kill_after=rng.uniform(0.0, _A_RUN)).code == _KILLED
             world.finish()
             table.add("a random moment, three times", world.verdict())
-    printed += [str(table), f"{kills} kills at random"]
+    tell(f"{table}\n\n{kills} kills at random")
     assert table.bad == []
     assert table.total.duplicates <= table.total.ambiguous
 
@@ -87,11 +88,13 @@ def _frozen(yard: Yard, plant: str | None) -> Iterator[Verdict]:
             yield world.verdict()
 
 
-def test_a_worker_that_is_frozen_past_its_lease_and_wakes_does_no_harm(smtp: Yard, printed: list[object]) -> None:
+def test_a_worker_that_is_frozen_past_its_lease_and_wakes_does_no_harm(
+    smtp: Yard, tell: Callable[[object], None]
+) -> None:
     table = Table()
     for verdict in _frozen(smtp, None):
         table.add("frozen past its lease", verdict)
-    printed.append(str(table))
+    tell(table)
     assert table.bad == []
     assert table.total.kills > 40
     assert table.total.duplicates <= table.total.ambiguous
