@@ -65,8 +65,11 @@ def test_all_papers_of_all_slots_have_their_place(store: Store) -> None:
         ("UPDATE ledger SET delivery_id = 4 WHERE delivery_id = 1", "the ledger has 0 for it"),
         ("DELETE FROM attempt WHERE event = 'sent' AND delivery_id = 1", "no attempt on record"),
         ("UPDATE paper SET first_seen = '2020-01-01 00:00:00.000000' WHERE id = 3", "are counted"),
-        ("UPDATE delivery SET plan = json_set(plan, '$.receipt.excluded', 99) WHERE id = 1", "more papers were chosen"),
-        ("UPDATE delivery SET plan = json_remove(plan, '$.papers[0]') WHERE id = 1", "9 papers are planned"),
+        (
+            "UPDATE plan SET content = json_set(content, '$.receipt.excluded', 99) WHERE delivery_id = 1",
+            "more papers were chosen",
+        ),
+        ("UPDATE plan SET content = json_remove(content, '$.papers[0]') WHERE delivery_id = 1", "9 papers are planned"),
     ],
 )
 def test_what_does_not_add_up_is_told_with_reader_and_slot(

@@ -222,7 +222,8 @@ class _Judge:
     def __init__(self, store: sqlite3.Connection, accepted: Sequence[Accepted], papers: int) -> None:
         self._store, self._accepted, self._papers = store, accepted, papers
         self._deliveries = store.execute(
-            "SELECT delivery.*, email FROM delivery JOIN subscriber ON subscriber.id = subscriber_id"
+            "SELECT delivery.*, email, content AS plan FROM delivery JOIN subscriber ON subscriber.id = subscriber_id "
+            "JOIN plan ON delivery_id = delivery.id"
         ).fetchall()
 
     @cached_property

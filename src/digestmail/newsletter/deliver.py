@@ -42,6 +42,9 @@ _log = logging.getLogger(__name__)
 _SHORTEST_WAIT, _LONGEST_WAIT = timedelta(seconds=300), timedelta(seconds=4000)
 _CHANGED = "the message would not be the same as one that may have been accepted: 'digestmail resolve' decides"
 
+# a result, and when it is stored
+_Settling = tuple[Settlement, "asyncio.Future[None]"]
+
 
 @dataclass(slots=True)
 class DeliveryReport:
@@ -180,7 +183,7 @@ def deliver(
         claims.hurry(now, only=only)
     claims.reserve()
     # what is deferred in this pass is due after it began: each delivery is tried once
-    turns = Turns(claims, newsletter.clock, due=now, only=only)
+    turns = Turns(claims, newsletter.clock, lanes=newsletter.transport.lanes, due=now, only=only)
     report = asyncio.run(_Pass(newsletter, turns, stop or Stop()).run())
     claims.close_journal()
     return report
@@ -225,15 +228,22 @@ class _Pass:
             lane.cancel()
 
     async def _lane(self) -> None:
+        settling: _Settling | None = None
         try:
+            # the result of one delivery and the claim of the next share a transaction
             while not self._is_ending and (delivery := await self._next()):
-                await self._deliver(delivery)
+                before, settling = settling, None
+                await self._settled(before)
+                settling = await self._deliver(delivery)
         except asyncio.CancelledError:
             if not self._is_ending:
                 raise
         except Exception as error:  # noqa: BLE001 - the others finish what they have begun, then it is raised
             self._error = self._error or error
             self._end()
+        finally:
+            self._turns.one_less()
+            await self._settled(settling)
 
     async def _next(self) -> Delivery | None:
         lane = asyncio.current_task()
@@ -252,17 +262,28 @@ class _Pass:
         self._report.unavailable = self._report.unavailable or str(error)
         self._end()
 
-    async def _deliver(self, delivery: Delivery) -> None:
+    async def _deliver(self, delivery: Delivery) -> _Settling | None:
         try:
             settlement = await self._attempt(delivery)
-            if settlement.status is DeliveryStatus.FAILED and settlement.code:
-                # before it is settled: what is counted twice counts once, what is forgotten is never counted
-                count_rejection(self._newsletter, delivery, settlement.code, settlement.note)
-            await self._turns.settle(settlement)
         except ClaimLost as error:
             _log.warning("%s", error)
+            return None
+        if settlement.status is DeliveryStatus.FAILED and settlement.code:
+            # before it is settled: what is counted twice counts once, what is forgotten is never counted
+            count_rejection(self._newsletter, delivery, settlement.code, settlement.note)
+        return settlement, self._turns.settle(settlement)
+
+    async def _settled(self, settling: _Settling | None) -> None:
+        """Wait until a result is stored, and tell it."""
+        if settling is None:
             return
-        self._tell(settlement)
+        settlement, stored = settling
+        try:
+            await asyncio.shield(stored)
+        except ClaimLost as error:
+            _log.warning("%s", error)
+        else:
+            self._tell(settlement)
 
     async def _attempt(self, delivery: Delivery) -> Settlement:
         """Try once. What concerns all messages is raised, after the delivery was given back."""

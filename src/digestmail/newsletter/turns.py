@@ -1,7 +1,7 @@
 """What the lanes of a pass ask of the store, many askings in one transaction.
 
-Making a transaction durable takes the disk its time, whatever is in it. Lanes ask and wait; what was asked while the
-event loop had other things to do goes into one transaction, so that forty messages cost little more than one.
+Making a transaction durable takes the disk its time, whatever is in it. So a transaction waits for company: until all
+lanes have asked for something, or for as long as the last one took, so that waiting at most doubles what it costs.
 """
 
 import asyncio
@@ -13,6 +13,9 @@ from digestmail.model import AttemptEvent, Delivery, DeliveryStatus
 from digestmail.protocols import Clock
 from digestmail.storage.claims import Claims, Commitment, Settlement
 
+# a database that somebody else has locked for long makes nobody wait as long again
+_LONGEST_WAIT = 0.05
+
 _Asked = TypeVar("_Asked")
 _Waiting = list[tuple[_Asked, "asyncio.Future[None]"]]
 
@@ -20,13 +23,17 @@ _Waiting = list[tuple[_Asked, "asyncio.Future[None]"]]
 class Turns:
     """Claims, commitments and settlements of one pass, in one event loop."""
 
-    def __init__(self, claims: Claims, clock: Clock, *, due: datetime, only: str | None) -> None:
-        """``due`` and ``only`` as in ``Claims.turn``."""
+    def __init__(self, claims: Claims, clock: Clock, *, lanes: int, due: datetime, only: str | None) -> None:
+        """For so many lanes; ``due`` and ``only`` as in ``Claims.turn``."""
         self._claims, self._clock, self._due, self._only = claims, clock, due, only
+        self._lanes = lanes
+        #: the lanes that wait for the next transaction, and how long the last one took
+        self._asking: set[asyncio.Task[Any] | None] = set()
+        self._seconds = 0.0
+        self._timer: asyncio.TimerHandle | None = None
         self._settlements: _Waiting[Settlement] = []
         self._commitments: _Waiting[Commitment] = []
         self._claimants: list[asyncio.Future[Delivery | None]] = []
-        self._is_planned = False
         #: why the store takes nothing any more, if it does not
         self.broken: StoreError | None = None
 
@@ -47,24 +54,40 @@ class Turns:
         self._commitments.append((commitment, future))
         await future
 
-    async def settle(self, settlement: Settlement) -> None:
+    def settle(self, settlement: Settlement) -> "asyncio.Future[None]":
         """Store a result, or where the store does not take it, remember it for the next pass.
 
-        Raises ClaimLost when another process has claimed the delivery since.
+        The future raises ClaimLost when another process has claimed the delivery since.
         """
         future: asyncio.Future[None] = self._next_turn()
         self._settlements.append((settlement, future))
-        await future
+        return future
+
+    def one_less(self) -> None:
+        """A lane has ended: nobody waits for it any more."""
+        self._lanes -= 1
+        if self._timer and len(self._asking) >= self._lanes:
+            self._at_once()
 
     def _next_turn(self) -> "asyncio.Future[Any]":
         loop = asyncio.get_running_loop()
-        if not self._is_planned:
-            self._is_planned = True
-            loop.call_soon(self._turn)
+        self._asking.add(asyncio.current_task())
+        if self._timer is None:
+            self._timer = loop.call_later(self._seconds, self._turn)
+        if len(self._asking) >= self._lanes:
+            self._at_once()
         return loop.create_future()
 
+    def _at_once(self) -> None:
+        """Everybody is here. Not before those who have just asked have said what they ask for."""
+        assert self._timer is not None, "somebody has asked"
+        self._timer.cancel()
+        self._timer = asyncio.get_running_loop().call_later(0, self._turn)
+
     def _turn(self) -> None:
-        self._is_planned = False
+        began = asyncio.get_running_loop().time()
+        self._timer = None
+        self._asking.clear()
         settlements, commitments = _still(self._settlements), _still(self._commitments)
         claimants = [future for future in self._claimants if not future.done()]
         self._settlements, self._commitments, self._claimants = [], [], []
@@ -91,6 +114,7 @@ class Turns:
         nothing_more: list[Delivery | None] = [None] * (len(claimants) - len(turn.claimed))
         for claimant, delivery in zip(claimants, [*turn.claimed, *nothing_more], strict=True):
             claimant.set_result(delivery)
+        self._seconds = min(asyncio.get_running_loop().time() - began, _LONGEST_WAIT)
 
     def _break(self, error: StoreError, settlements: _Waiting[Settlement], others: "list[asyncio.Future[Any]]") -> None:
         """Nothing was stored: results are remembered, nothing new is begun."""

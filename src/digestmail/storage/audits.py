@@ -45,7 +45,10 @@ class Audits:
     def count(self) -> Iterator[Counted]:
         """All deliveries, each slot of each subscriber."""
         query = (
-            select(_delivery, _subscriber.c.email).join(_subscriber).order_by(_delivery.c.slot, _subscriber.c.email_key)
+            select(_delivery, _subscriber.c.email, tables.plan.c.content.label("plan"))
+            .join(_subscriber)
+            .join(tables.plan)
+            .order_by(_delivery.c.slot, _subscriber.c.email_key)
         )
         with self._database.read() as connection:
             accepted, expired = (_with_event(connection, one) for one in (AttemptEvent.SENT, AttemptEvent.EXPIRED))

@@ -40,6 +40,40 @@ MOST_AMBIGUOUS = 1
 
 _delivery, _subscriber = tables.delivery, tables.subscriber
 _WAITING = (DeliveryStatus.PLANNED, DeliveryStatus.DEFERRED)
+# made once: making a statement takes SQLAlchemy as long as running it takes SQLite
+_FENCES = (
+    select(_delivery.c.id, _delivery.c.fence)
+    .where(_delivery.c.id.in_(bindparam("ids", expanding=True)), _delivery.c.status == DeliveryStatus.SENDING)
+    .with_for_update()
+)
+_DUE = (
+    select(_delivery.c.id)
+    .join(_subscriber)
+    .where(
+        _delivery.c.next_at <= bindparam("due"),
+        _delivery.c.status.in_(_WAITING),
+        _subscriber.c.status == SubscriberStatus.ACTIVE,
+    )
+    .order_by(_delivery.c.next_at, _delivery.c.id)
+    .limit(bindparam("wanted"))
+    .with_for_update(skip_locked=True, of=_delivery)
+)
+_TAKE = (
+    update(_delivery)
+    .where(_delivery.c.id.in_(bindparam("ids", expanding=True)))
+    .values(
+        status=DeliveryStatus.SENDING,
+        fence=_delivery.c.fence + 1,
+        attempts=_delivery.c.attempts + 1,
+        committed=False,
+        owner=bindparam("by"),
+        lease_until=bindparam("until"),
+        next_at=None,
+    )
+)
+_BY_ID = update(_delivery).where(_delivery.c.id == bindparam("of"))
+_SETTLE, _COMMIT = _BY_ID.values(owner=None, lease_until=None, committed=False), _BY_ID.values(committed=True)
+_LOG = insert(tables.attempt)
 _AMBIGUOUS = "no answer after the last dot: accepted or not, nobody knows"
 
 
@@ -115,36 +149,11 @@ class Claims:
     def _claim(
         self, connection: Connection, now: datetime, due: datetime, wanted: int, only: str | None
     ) -> list[Delivery]:
-        query = (
-            select(_delivery.c.id)
-            .join(_subscriber)
-            .where(
-                _delivery.c.next_at <= due,
-                _delivery.c.status.in_(_WAITING),
-                _subscriber.c.status == SubscriberStatus.ACTIVE,
-            )
-            .order_by(_delivery.c.next_at, _delivery.c.id)
-            .limit(wanted)
-            .with_for_update(skip_locked=True, of=_delivery)
-        )
-        if only:
-            query = query.where(_subscriber.c.email_key == only.lower())
-        ids = list(connection.execute(query).scalars())
+        query = _DUE.where(_subscriber.c.email_key == only.lower()) if only else _DUE
+        ids = list(connection.execute(query, {"due": due, "wanted": wanted}).scalars())
         if not ids:
             return []
-        connection.execute(
-            update(_delivery)
-            .where(_delivery.c.id.in_(ids))
-            .values(
-                status=DeliveryStatus.SENDING,
-                fence=_delivery.c.fence + 1,
-                attempts=_delivery.c.attempts + 1,
-                committed=False,
-                owner=self._owner,
-                lease_until=now + LEASE,
-                next_at=None,
-            )
-        )
+        connection.execute(_TAKE, {"ids": ids, "by": self._owner, "until": now + LEASE})
         place = {number: at for at, number in enumerate(ids)}
         claimed = load(connection, _delivery.c.id.in_(ids), self._shelf)
         return sorted(claimed, key=lambda delivery: place[delivery.id])
@@ -231,21 +240,15 @@ def _lost(connection: Connection, wanted: Sequence[Settlement | Commitment]) -> 
     if not wanted:
         return set()
     fences = {one.delivery.id: one.delivery.fence for one in wanted}
-    query = select(_delivery.c.id, _delivery.c.fence).where(
-        _delivery.c.id.in_(fences), _delivery.c.status == DeliveryStatus.SENDING
-    )
-    ours = {row.id for row in connection.execute(query.with_for_update()) if row.fence == fences[row.id]}
+    ours = {row.id for row in connection.execute(_FENCES, {"ids": list(fences)}) if row.fence == fences[row.id]}
     return fences.keys() - ours
-
-
-_BY_ID = update(_delivery).where(_delivery.c.id == bindparam("of"))
 
 
 def _settle(connection: Connection, settlements: Sequence[Settlement], now: datetime) -> None:
     if not settlements:
         return
     connection.execute(
-        _BY_ID.values(owner=None, lease_until=None, committed=False),
+        _SETTLE,
         [
             {
                 "of": one.delivery.id,
@@ -267,8 +270,8 @@ def _commit(connection: Connection, commitments: Sequence[Commitment], now: date
     if not commitments:
         return
     connection.execute(
-        _BY_ID.values(committed=True, lease_until=now + LEASE),
-        [{"of": one.delivery.id, "digest": one.digest} for one in commitments],
+        _COMMIT,
+        [{"of": one.delivery.id, "digest": one.digest, "lease_until": now + LEASE} for one in commitments],
     )
     events = [(one.delivery.id, one.delivery.fence, AttemptEvent.COMMITTED, "", "") for one in commitments]
     _log(connection, events, now)
@@ -280,7 +283,7 @@ def _log(connection: Connection, events: Iterable[tuple[int, int, AttemptEvent, 
         for number, fence, event, code, note in events
     ]
     if rows:
-        connection.execute(insert(tables.attempt), rows)
+        connection.execute(_LOG, rows)
 
 
 def _log_lost(connection: Connection, deliveries: Iterable[Delivery], lost: set[int], now: datetime) -> None:

@@ -15,6 +15,7 @@ from digestmail.storage.plans import KeptTemplate, Shelf, keep_snapshots, keep_t
 from digestmail.storage.subscribers import subscribers_of
 
 _delivery, _ledger, _subscriber, _paper = tables.delivery, tables.ledger, tables.subscriber, tables.paper
+_WHOLE = select(_delivery, tables.plan.c.content.label("plan")).join(_subscriber).join(tables.plan)
 
 
 class Deliveries:
@@ -122,6 +123,8 @@ def _plan_one(connection: Connection, issue: Issue, *, send_empty: bool, templat
     if status := connection.execute(select(_delivery.c.status).where(this_slot)).scalar():
         if status != DeliveryStatus.EMPTY or not (issue.papers or send_empty):
             return None
+        old = select(_delivery.c.id).where(this_slot)
+        connection.execute(delete(tables.plan).where(tables.plan.c.delivery_id.in_(old)))
         connection.execute(delete(_delivery).where(this_slot))
     issue, paper_ids = _win(connection, issue, subscriber_id)
     snapshots = keep_snapshots(connection, [(paper_ids[one.paper.key], one.paper) for one in issue.papers])
@@ -132,7 +135,6 @@ def _plan_one(connection: Connection, issue: Issue, *, send_empty: bool, templat
             subscriber_id=subscriber_id,
             slot=issue.slot,
             status=DeliveryStatus.EMPTY if empty else DeliveryStatus.PLANNED,
-            plan=plan_json(issue, paper_ids, snapshots),
             template=template,
             planned_at=issue.composed_at,
             next_at=None if empty else issue.composed_at,
@@ -142,6 +144,8 @@ def _plan_one(connection: Connection, issue: Issue, *, send_empty: bool, templat
         )
         .returning(_delivery.c.id)
     ).scalar_one()
+    content = plan_json(issue, paper_ids, snapshots)
+    connection.execute(insert(tables.plan).values(delivery_id=delivery_id, content=content))
     rows = [
         {"subscriber_id": subscriber_id, "paper_id": paper, "delivery_id": delivery_id}
         for paper in sorted(paper_ids.values())
@@ -182,7 +186,7 @@ def _win(connection: Connection, issue: Issue, subscriber_id: int) -> tuple[Issu
 
 def load(connection: Connection, condition: Any, shelf: Shelf, *, limit: int | None = None) -> list[Delivery]:
     """The deliveries that meet a condition on deliveries and subscribers, newest slot first."""
-    query = select(_delivery).join(_subscriber).where(condition)
+    query = _WHOLE.where(condition)
     rows = connection.execute(query.order_by(_delivery.c.slot.desc(), _delivery.c.id).limit(limit)).mappings().all()
     subscribers = list(rows_by_id(connection, _subscriber, [row["subscriber_id"] for row in rows]))
     people = dict(zip((row["id"] for row in subscribers), subscribers_of(connection, subscribers), strict=True))

@@ -118,8 +118,6 @@ delivery = Table(
     Column("subscriber_id", ForeignKey("subscriber.id"), nullable=False),
     Column("slot", Date, nullable=False),
     Column("status", Text, nullable=False),
-    # paper ids in order, scores, matches, counts: what the message is rendered from on every attempt
-    Column("plan", JSON, nullable=False),
     # the compiled template it was planned with; none for plans that are older than this column
     Column("template", ForeignKey("template.hash")),
     Column("planned_at", UtcDateTime, nullable=False),
@@ -148,6 +146,15 @@ delivery = Table(
     UniqueConstraint("subscriber_id", "slot", name="uq_delivery_slot"),
     Index("ix_delivery_status", "status", "slot"),
     Index("ix_delivery_message_id", "message_id", unique=True),
+)
+
+#: what a message is rendered from on every attempt: papers in order, scores, matches, counts. Apart from the delivery,
+#: whose state changes three times a message: SQLite writes a row whole
+plan = Table(
+    "plan",
+    metadata,
+    Column("delivery_id", ForeignKey("delivery.id"), primary_key=True),
+    Column("content", JSON, nullable=False),
 )
 
 #: append-only: all that happened to deliveries

@@ -40,6 +40,13 @@ def upgrade() -> None:
     # from now on a delivery that waits says from when on it is due
     op.execute("UPDATE delivery SET next_at = planned_at WHERE status = 'planned'")
     op.create_table(
+        "plan",
+        sa.Column("delivery_id", sa.Integer, sa.ForeignKey("delivery.id"), primary_key=True),
+        sa.Column("content", sa.JSON, nullable=False),
+    )
+    op.execute("INSERT INTO plan (delivery_id, content) SELECT id, plan FROM delivery")
+    op.drop_column("delivery", "plan")
+    op.create_table(
         "attempt",
         sa.Column("id", sa.Integer, primary_key=True),
         sa.Column("delivery_id", sa.Integer, sa.ForeignKey("delivery.id"), nullable=False, index=True),
