@@ -72,7 +72,7 @@ def table() -> Iterator[tuple[str, str, str]]:
     text = PAGE.read_text(encoding="utf-8")
     rows = [
         [cell.strip() for cell in line.strip("|").split("|")]
-        for line in re.findall(r"^\| .*\|$", text[text.index("| | 4yz") :], re.MULTILINE)
+        for line in re.findall(r"^\| .*\|$", text[text.index("| | 4yz") :].partition("\n\n")[0], re.MULTILINE)
     ]
     heading = rows[0][1:]
     for point, *cells in rows[1:]:
