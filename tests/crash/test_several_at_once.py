@@ -1,6 +1,7 @@
 """Runs that meet, runs that are told to stop, calls that fail: each time the next run completes it."""
 
 import os
+import shlex
 import shutil
 import signal
 import sqlite3
@@ -116,42 +117,59 @@ def test_a_disk_that_fails_in_mid_run_costs_nothing_once_it_is_mended(smtp: Yard
         assert verdict.duplicates <= verdict.ambiguous
 
 
-@pytest.mark.skipif(os.geteuid() != 0 or shutil.which("unshare") is None, reason="only root may mount a small disk")
+mounting = pytest.mark.skipif(
+    os.geteuid() != 0 or shutil.which("unshare") is None, reason="only root may mount a file system of its own"
+)
+
+
+def _in_a_mount(world: World, script: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """A shell with mounts of its own: ``run`` is the command, ``$1`` a folder to mount on."""
+    command = shlex.join([sys.executable, "-m", "digestmail", *world.request()["args"]])
+    done = subprocess.run(
+        ["unshare", "-m", "bash", "-c", f"run() {{ {command}; echo ended $?; }}\n{script}", "bash", str(folder)],
+        cwd=world.folder,
+        env={**os.environ, "HOUSE": str(world.folder), "XDG_CACHE_HOME": str(world.folder.parent / "cache")},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    if "permission denied" in done.stderr.lower():
+        pytest.skip(f"no mounting here: {done.stderr.strip()}")
+    return done
+
+
+def _ends(done: subprocess.CompletedProcess[str]) -> list[int]:
+    return [int(line.split()[1]) for line in done.stdout.splitlines() if line.startswith("ended ")]
+
+
+@mounting
 def test_a_disk_that_is_full_stops_the_run_and_the_next_one_completes_it(smtp: Yard, tmp_path: Path) -> None:
+    script = """
+        mount -t tmpfs -o size=20m tmpfs "$1" && cp digestmail.db config.yaml papers.jsonl "$1" && cd "$1"
+        head -c 17M /dev/zero > filler
+        run
+        rm filler
+        run
+        run
+        cp digestmail.db "$HOUSE"
+    """
     with smtp.world() as world:
-        script = (
-            'mount -t tmpfs -o size=20m tmpfs "$1" && cp digestmail.db config.yaml papers.jsonl "$1" && cd "$1" && '
-            "head -c 17M /dev/zero > filler; shift; "
-            '"$@"; echo "first $?"; rm filler; "$@"; echo "second $?"; "$@"; echo "third $?"; '
-            'cp digestmail.db "$HOME_OF_WORLD"'
-        )
-        environment = {
-            **os.environ,
-            "HOME_OF_WORLD": str(world.folder),
-            "XDG_CACHE_HOME": str(world.folder.parent / "cache"),
-        }
-        command = [sys.executable, "-m", "digestmail", *world.request()["args"]]
-        done = subprocess.run(
-            ["unshare", "-m", "bash", "-c", script, "bash", str(tmp_path), *command],
-            cwd=world.folder,
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=120,
-        )
-        if "permission denied" in done.stderr.lower():
-            pytest.skip(f"no mounting here: {done.stderr.strip()}")
-        assert [line for line in done.stdout.splitlines() if " " in line and line.split()[0] in _NTH] == [
-            "first 75",
-            "second 0",
-            "third 0",
-        ], done.stdout + done.stderr
+        done = _in_a_mount(world, script, tmp_path)
+        assert _ends(done) == [75, 0, 0], done
         assert "nearly full" in done.stderr
         once_each(world)
 
 
-_NTH = ("first", "second", "third")
+@mounting
+def test_a_read_only_outbox_stops_the_run_and_the_next_one_completes_it(outbox: Yard) -> None:
+    script = 'mount -t tmpfs -o ro tmpfs "$1"\nrun\numount "$1"\nrun\nrun'
+    with outbox.world() as world:
+        (world.folder / "outbox").mkdir()
+        done = _in_a_mount(world, script, world.folder / "outbox")
+        assert _ends(done) == [75, 0, 0], done
+        assert "read-only file system" in done.stderr
+        once_each(world)
 
 
 def test_a_database_that_somebody_locks_is_waited_for(smtp: Yard) -> None:
