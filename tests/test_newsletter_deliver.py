@@ -15,6 +15,7 @@ from digestmail.model import AttemptEvent, DeliveryStatus, Envelope, SubscriberS
 from digestmail.newsletter import Newsletter
 from digestmail.newsletter.compose import plan_due
 from digestmail.newsletter.deliver import DeliveryReport, Stop, deliver
+from digestmail.newsletter.resolve import Decision, resolve
 from digestmail.protocols import Commit
 from digestmail.rendering.compile import Templates
 from digestmail.storage.store import Store
@@ -135,12 +136,17 @@ def test_a_message_that_may_have_been_accepted_is_never_followed_by_another_text
     [held] = store.deliveries.find()
     assert held.status is DeliveryStatus.HELD
     assert "digestmail resolve" in held.note
+    resolve(house, held.id, Decision.AGAIN)
+    deliver(replace(house, mailing_list=renamed))
+    assert statuses(store) == {DeliveryStatus.SENT: 1}
 
 
 def test_what_a_server_asks_for_counts_more_than_our_own_back_off(store: Store) -> None:
     wait = timedelta(hours=2)
-    deliver(planned(store, Recorder([DeliveryDeferred("451 try again in 2 hours", retry_after=wait)])))
+    house = planned(store, Recorder([DeliveryDeferred("451 try again in 2 hours", retry_after=wait)]))
+    deliver(house)
     assert store.deliveries.find()[0].next_at == NOON + wait
+    assert deliver(house).counts == {}
 
 
 def test_a_clock_that_is_set_back_makes_nothing_due_twice_in_one_pass(store: Store) -> None:

@@ -98,12 +98,13 @@ def test_what_was_deferred_is_due_when_its_time_has_come(full: Store) -> None:
     assert claim(full, LATER)
 
 
-def test_a_hurry_makes_everything_due_that_was_deferred(full: Store) -> None:
+def test_a_hurry_makes_due_what_was_deferred_for_a_while(full: Store) -> None:
     [delivery] = claim(full)
     settle(full, delivery, DeliveryStatus.DEFERRED, AttemptEvent.DEFERRED, LATER)
-    full.claims.hurry(NOON, only="somebody@example.org")
+    full.claims.hurry(NOON, within=timedelta(hours=1), only="somebody@example.org")
+    full.claims.hurry(NOON, within=timedelta(minutes=4))
     assert claim(full) == []
-    full.claims.hurry(NOON, only="Reader@example.org")
+    full.claims.hurry(NOON, within=timedelta(minutes=5), only="Reader@example.org")
     assert claim(full)
 
 

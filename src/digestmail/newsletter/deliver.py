@@ -173,14 +173,14 @@ def deliver(
     """Send everything that is unfinished, each delivery at most once in this pass.
 
     ``patient`` leaves deferred deliveries alone until their back-off is over (for a loop that comes again every few
-    minutes); ``only`` is one subscriber's address. Raises StoreError and TemplateError; what is under way then is
-    finished first.
+    minutes); without it only what a server wants tried hours later waits. ``only`` is one subscriber's address. Raises
+    StoreError and TemplateError; what is under way then is finished first.
     """
     now = newsletter.clock()
     claims = newsletter.store.claims
     claims.recover(now, expires_after=newsletter.rules.expires_after, resend=newsletter.rules.on_ambiguous == "resend")
     if not patient:
-        claims.hurry(now, only=only)
+        claims.hurry(now, within=_LONGEST_WAIT, only=only)
     claims.reserve()
     # what is deferred in this pass is due after it began: each delivery is tried once
     turns = Turns(claims, newsletter.clock, lanes=newsletter.transport.lanes, due=now, only=only)

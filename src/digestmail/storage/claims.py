@@ -171,9 +171,13 @@ class Claims:
             _cancel_of_those_who_left(connection, now)
             _expire(connection, now, expires_after)
 
-    def hurry(self, now: datetime, *, only: str | None = None) -> None:
-        """Whatever waits for a later time is due now, whatever its back-off."""
-        change = update(_delivery).where(_delivery.c.status == DeliveryStatus.DEFERRED, _delivery.c.next_at > now)
+    def hurry(self, now: datetime, *, within: timedelta, only: str | None = None) -> None:
+        """What would be due ``within`` this time is due now; what a server wants later than that waits."""
+        change = update(_delivery).where(
+            _delivery.c.status == DeliveryStatus.DEFERRED,
+            _delivery.c.next_at > now,
+            _delivery.c.next_at <= now + within,
+        )
         if only:
             mine = select(_subscriber.c.id).where(_subscriber.c.email_key == only.lower())
             change = change.where(_delivery.c.subscriber_id.in_(mine))
@@ -183,7 +187,8 @@ class Claims:
     def decide(self, delivery: Delivery, status: DeliveryStatus, now: datetime, *, note: str) -> None:
         """What a person has decided about a delivery that nobody is sending."""
         with self._database.write() as connection:
-            _move(connection, delivery.id, status, now, note=note, crashes=0)
+            # whoever says "again" knows that nobody has it: then it need not be the same to the byte
+            _move(connection, delivery.id, status, now, note=note, crashes=0, digest=None)
             _log(connection, [(delivery.id, 0, AttemptEvent.RESOLVED, "", note)], now)
 
     def renew(self, delivery: Delivery, generation: int, message_id: str, now: datetime) -> None:
