@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, exists, insert, select, update
 
 from digestmail.errors import StoreError
 from digestmail.model import AttemptEvent, Delivery, DeliveryStatus, SubscriberStatus
@@ -46,14 +46,14 @@ _FENCES = (
     .where(_delivery.c.id.in_(bindparam("ids", expanding=True)), _delivery.c.status == DeliveryStatus.SENDING)
     .with_for_update()
 )
+_IS_ACTIVE = exists().where(
+    _subscriber.c.id == _delivery.c.subscriber_id, _subscriber.c.status == SubscriberStatus.ACTIVE
+)
 _DUE = (
     select(_delivery.c.id)
-    .join(_subscriber)
-    .where(
-        _delivery.c.next_at <= bindparam("due"),
-        _delivery.c.status.in_(_WAITING),
-        _subscriber.c.status == SubscriberStatus.ACTIVE,
-    )
+    # nothing but what waits has next_at, and readers are looked at one by one: so SQLite goes along the index of
+    # next_at and stops in time. Joined, it sorts all that wait for each claim, 36 ms for 100,000 of them
+    .where(_delivery.c.next_at <= bindparam("due"), _IS_ACTIVE)
     .order_by(_delivery.c.next_at, _delivery.c.id)
     .limit(bindparam("wanted"))
     .with_for_update(skip_locked=True, of=_delivery)
@@ -149,7 +149,8 @@ class Claims:
     def _claim(
         self, connection: Connection, now: datetime, due: datetime, wanted: int, only: str | None
     ) -> list[Delivery]:
-        query = _DUE.where(_subscriber.c.email_key == only.lower()) if only else _DUE
+        mine = select(_subscriber.c.id).where(_subscriber.c.email_key == (only or "").lower())
+        query = _DUE.where(_delivery.c.subscriber_id.in_(mine)) if only else _DUE
         ids = list(connection.execute(query, {"due": due, "wanted": wanted}).scalars())
         if not ids:
             return []

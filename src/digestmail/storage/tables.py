@@ -134,7 +134,7 @@ delivery = Table(
     # while it is being sent: the process that claimed it, and until when the claim holds
     Column("owner", Text),
     Column("lease_until", UtcDateTime, index=True),
-    # while it waits: from when on it may be claimed
+    # while it waits, and only then: from when on it may be claimed
     Column("next_at", UtcDateTime, index=True),
     # processes that died while they had it, and ends whose outcome nobody knows
     Column("crashes", Integer, nullable=False, server_default="0"),

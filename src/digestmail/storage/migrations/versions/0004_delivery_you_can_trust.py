@@ -37,8 +37,9 @@ def upgrade() -> None:
     op.create_index("ix_delivery_next_at", "delivery", ["next_at"])
     op.drop_index("ix_delivery_status", "delivery")
     op.create_index("ix_delivery_status", "delivery", ["status", "slot"])
-    # from now on a delivery that waits says from when on it is due
+    # from now on a delivery says from when on it is due if and only if it waits
     op.execute("UPDATE delivery SET next_at = planned_at WHERE status = 'planned'")
+    op.execute("UPDATE delivery SET next_at = NULL WHERE status NOT IN ('planned', 'deferred')")
     op.create_table(
         "plan",
         sa.Column("delivery_id", sa.Integer, sa.ForeignKey("delivery.id"), primary_key=True),
