@@ -1,23 +1,20 @@
 """Titles and abstracts as a card shows them: cut to sentences, with the matched words marked. Pure."""
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Self
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from digestmail.text.clean import clean_line, shorten
 from digestmail.text.sentences import lead
-from digestmail.text.tex import to_html
+from digestmail.text.tex import has_scripts, to_html
 
 Span = tuple[int, int]
 
 # The longest abstract of 74,728 on arXiv has 3,488 characters; longer ones are not abstracts.
 _LONGEST = 3600
 _SENTENCE_WIDTH = 220
-# looks in HTML as it does here: nothing to escape, raise or lower
-_PLAIN = re.compile(r"[A-Za-z0-9\s.,;:()/+*?!%@#|~$\[\]{}\\-]*", re.ASCII)
 
 
 class Printed(str):
@@ -60,7 +57,7 @@ class Excerpt:
 
 
 def _parts(start: int | None, words: str, spans: Sequence[Span]) -> Iterator[str]:
-    html = str if _PLAIN.fullmatch(words) else to_html  # most are plain, and have many parts
+    html = to_html if has_scripts(words) else escape  # looked for once: there are many parts
     end, length = 0, len(words)
     for first, last in spans if start is not None else ():
         begin, stop = first - (start or 0), last - (start or 0)

@@ -207,14 +207,13 @@ def _said(what: _What, words: Words, against: bool) -> _Said:
         more = words.ngettext("%(num)s more keyword", "%(num)s more keywords", what)
         return _Said("", "", more, more, str(escape(more)))
     keyword, found, where = _in_words(*what, words)
-    but = words.gettext("but") + " " if against else ""
-    return _Said(
-        keyword,
-        found,
-        where,
-        text=f"{but}{f'*{found}* ' if found else ''}{where}",
-        html=f"{escape(but)}{f'<b>{escape(found)}</b> ' if found else ''}{escape(where)}",
-    )
+    text, html = where, str(escape(where))
+    if found:
+        text, html = f"*{found}* {text}", f"<b>{escape(found)}</b> {html}"
+    if against:
+        but = words.gettext("but")
+        text, html = f"{but} {text}", f"{escape(but)} {html}"
+    return _Said(keyword, found, where, text, html)
 
 
 def _in_words(keyword: str, places: Sequence[_Place], words: Words) -> tuple[str, str, str]:
