@@ -75,7 +75,8 @@ def build_message(issue: Issue, words: Rendered | Encoded, routes: Routes | None
     characters are dropped from names and subject. Raises AddressError when an address cannot be written, MessageError
     when something does not read back as what went in.
     """
-    shared, routes = _shared(issue.mailing_list, issue.slot), routes or plain_routes(issue.mailing_list)
+    shared = _shared(issue.mailing_list, issue.slot)
+    routes = routes or shared.plain_routes
     reader = ascii_address(issue.subscriber.email)
     identity = issue.message_id or message_id(issue.mailing_list, issue.subscriber, issue.slot, issue.generation)
     # "=_" never occurs in quoted-printable (RFC 2045 §6.7), so the boundary is in no part
@@ -132,6 +133,8 @@ class _Shared(NamedTuple):
     of_list: str
     #: every name in the head in order, without a page that unsubscribes and with one
     names: tuple[list[str], list[str]]
+    #: of messages to readers who have none of their own
+    plain_routes: Routes
 
 
 @lru_cache(_KEPT_LISTS)
@@ -157,7 +160,8 @@ def _shared(mailing_list: MailingList, slot: date) -> _Shared:
     last = [*(key for key, _ in of_list), "Content-Type"]
     written = "".join(_header(key, value) for key, value in of_list)
     from_ = _header("From", _mailbox(name, sender), (name, sender), _read_mailbox)
-    return _Shared(from_, written, ([*first, *last], [*first, "List-Unsubscribe-Post", *last]))
+    names = ([*first, *last], [*first, "List-Unsubscribe-Post", *last])
+    return _Shared(from_, written, names, plain_routes(mailing_list))
 
 
 def _feedback_id(list_id: str, sender: str, slot: date) -> str:

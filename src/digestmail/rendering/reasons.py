@@ -172,7 +172,10 @@ def _what(told: Hit | int) -> _What:
     """The same for many hits: papers use the same words in other places."""
     if isinstance(told, int):
         return told
-    return told.keyword, tuple([(one.field, one.text, one.count, one.evidence) for one in told.places])
+    # how often some of its words stand there is not told
+    return told.keyword, tuple(
+        [(one.field, one.text, 0 if one.evidence is Evidence.WORDS else one.count, one.evidence) for one in told.places]
+    )
 
 
 @lru_cache(maxsize=_KEPT)
