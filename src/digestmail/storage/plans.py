@@ -34,13 +34,14 @@ from digestmail.storage.corpus import paper_of
 from digestmail.storage.database import CHUNK, rows_by_id
 
 _FIELDS, _EVIDENCE = {str(one): one for one in Field}, {str(one): one for one in Evidence}
-_KEPT_PAPERS, _KEPT_HITS = 1 << 14, 1 << 16
+_KEPT_PAPERS = _KEPT_HITS = 1 << 14
 _DIGEST_DIGITS = 32  # 128 bits
 # counts grow by the hour: they are kept in each plan, so that a snapshot is good for many
 _COUNTS = ("upvotes", "comments")
 _NOT_KEPT = (*_COUNTS, "first_seen")
 # a match of an older version: of one field, in a mapping at first, then in a row
 _OLD_MATCH = ("keyword", "field", "text", "count", "points", "spans", "evidence")
+_OLD_LENGTH = len(_OLD_MATCH) - 1  # the first version kept no kinds of evidence
 _OPINIONS = (Evidence.LIKE, Evidence.DISLIKE)
 _DATES = ("published", "listed")
 
@@ -134,7 +135,8 @@ class Shelf:
     def __init__(self) -> None:
         self._snapshots: dict[str, Paper] = {}
         self._counted: dict[tuple[str, int | None, int | None], Paper] = {}
-        self._hits: dict[Hit, Hit] = {}
+        #: as plans have them, and as they are read, by the row of the paper and the keyword
+        self._hits: dict[tuple[int, str], tuple[list[Any], Hit]] = {}
         #: plans of older versions name papers only, and papers change
         self._current: dict[int, Paper] = {}
 
@@ -161,10 +163,13 @@ class Shelf:
             self._counted[key] = replace(self._snapshots[digest], **counts)
         return self._counted[key]
 
-    def hit(self, keyword: str, places: Iterable[Sequence[Any]]) -> Hit:
-        """What a plan says of a keyword in a paper."""
-        found = Hit(keyword, tuple(map(_place_of, places)))
-        return self._hits.setdefault(found, found)
+    def hit(self, paper_id: int, keyword: str, places: list[Any]) -> Hit:
+        """What a plan says of a keyword in a paper: most plans say the same, and comparing is cheaper than making."""
+        known = self._hits.get((paper_id, keyword))
+        if known is None or known[0] != places:
+            known = places, Hit(keyword, tuple(map(_place_of, places)))
+            self._hits[paper_id, keyword] = known
+        return known[1]
 
 
 def _snapshots(connection: Connection, digests: Iterable[str]) -> Iterator[Row[Any]]:
@@ -177,7 +182,7 @@ def planned_of(plan: Mapping[str, Any], subscriber: Subscriber, shelf: Shelf) ->
     """Read a plan. ``shelf`` has its papers, ``subscriber`` is as it is today."""
     ranked = tuple(
         # plans of the first version have no topics
-        RankedPaper(shelf.paper(one), one["score"], _matches_of(one["matches"], shelf), one.get("topic", ""))
+        RankedPaper(shelf.paper(one), one["score"], _matches_of(one, shelf), one.get("topic", ""))
         for one in plan["papers"]
     )
     return Planned(_as_planned(subscriber, plan, ranked), ranked, Receipt(**plan["receipt"]))
@@ -206,10 +211,11 @@ def _as_planned(subscriber: Subscriber, plan: Mapping[str, Any], ranked: Sequenc
     )
 
 
-def _matches_of(planned: Sequence[Any], shelf: Shelf) -> tuple[Match, ...]:
-    if any(isinstance(one, Mapping) or len(one) == len(_OLD_MATCH) for one in planned):
-        planned = _by_keyword(planned)
-    return tuple(Match(shelf.hit(keyword, places), points) for keyword, points, places in planned)
+def _matches_of(planned: Mapping[str, Any], shelf: Shelf) -> tuple[Match, ...]:
+    matches, paper_id = planned["matches"], planned["id"]
+    if matches and len(matches[0]) >= _OLD_LENGTH:
+        matches = _by_keyword(matches)
+    return tuple([Match(shelf.hit(paper_id, keyword, places), points) for keyword, points, places in matches])
 
 
 def _by_keyword(planned: Sequence[Sequence[Any] | Mapping[str, Any]]) -> list[tuple[str, float, list[list[Any]]]]:
