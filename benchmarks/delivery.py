@@ -38,10 +38,12 @@ from digestmail.model import (
     DeliveryStatus,
     Envelope,
     Field,
+    Hit,
     Issue,
     MailingList,
     Match,
     Paper,
+    Place,
     RankedPaper,
     Receipt,
     Subscriber,
@@ -116,8 +118,8 @@ def issue(one: Subscriber, papers: Sequence[Paper], place: int) -> Issue:
 def _matches(paper: Paper) -> tuple[Match, ...]:
     word = paper.title.split()[0]
     return (
-        Match("learning", Field.TITLE, word, 1, 6.0, ((0, len(word)),)),
-        Match("model", Field.ABSTRACT, "model", 2, 3.0),
+        Match(Hit("learning", (Place(Field.TITLE, word, 1, ((0, len(word)),)),)), 6.0),
+        Match(Hit("model", (Place(Field.ABSTRACT, "model", 2),)), 3.0),
     )
 
 

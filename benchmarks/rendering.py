@@ -36,10 +36,12 @@ from digestmail.mail.links import unsubscribe_mailto
 from digestmail.mail.message import build_message, message_id
 from digestmail.model import (
     Field,
+    Hit,
     Issue,
     MailingList,
     Match,
     Paper,
+    Place,
     Profile,
     RankedPaper,
     Receipt,
@@ -58,7 +60,7 @@ _NOW = datetime(2026, 6, 30, 6, tzinfo=UTC)
 _LIST = MailingList(name="Daily Papers", sender_name="Daily Papers", sender_address="papers@example.org")
 _UNSUBSCRIBE = unsubscribe_mailto(_LIST)
 _TEMPLATES = Path(__file__).parents[1] / "templates"
-_A_MATCH = (Match("a", Field.ABSTRACT, "a", 1, 1.0),)
+_A_MATCH = (Match(Hit("a", (Place(Field.ABSTRACT, "a"),)), 1.0),)
 _NAIVE_SHARE = 20  # the naive chain is slow: it gets one issue of this many
 
 

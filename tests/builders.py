@@ -1,14 +1,18 @@
 """Things that tests need many of, each with sensible values for what a test does not care about."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime
 
 from digestmail.model import (
+    Evidence,
     Field,
+    Hit,
     Issue,
     MailingList,
     Match,
     Paper,
+    Place,
     RankedPaper,
     Receipt,
     Subscriber,
@@ -43,10 +47,35 @@ def subscriber(
     return Subscriber(**given)  # type: ignore[arg-type]
 
 
+def match(
+    keyword: str,
+    field: Field,
+    text: str,
+    count: int = 1,
+    points: float = 1.0,
+    spans: tuple[tuple[int, int], ...] = (),
+    evidence: Evidence = Evidence.EXACT,
+) -> Match:
+    """A keyword that was found in one field."""
+    return Match(Hit(keyword, (Place(field, text, count, spans, evidence),)), points)
+
+
+def in_all(*matches: Match) -> Match:
+    """One keyword that was found in the fields of all of these."""
+    points = sum(one.points for one in matches)
+    places = (replace(place, share=one.points / points) for one in matches for place in one.places)
+    return Match(Hit(matches[0].keyword, tuple(places)), points)
+
+
+def places_of(matches: Iterable[Match]) -> list[Place]:
+    """Where all of them were found."""
+    return [place for one in matches for place in one.places]
+
+
 def issue(found: Iterable[Paper], reader: Subscriber | None = None, slot: date = TODAY) -> Issue:
     """An issue that shows these papers, each matched once in its title."""
     ranked = tuple(
-        RankedPaper(one, 1.0, (Match(one.title, Field.TITLE, one.title, 1, 1.0, ((0, len(one.title)),)),))
+        RankedPaper(one, 1.0, (match(one.title, Field.TITLE, one.title, 1, 1.0, ((0, len(one.title)),)),))
         for one in found
     )
     return Issue(

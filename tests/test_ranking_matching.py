@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from builders import paper
+from builders import paper, places_of
 from digestmail.model import Field, Keyword, Paper, Profile
 from digestmail.ranking import Index, matching
 from digestmail.ranking.matching import Findings
@@ -140,10 +140,10 @@ def test_no_short_keyword_is_ever_found_inside_another_word_of_real_papers(
     index.learn(Profile((keyword,)) for keyword in keywords)
     for keyword, query in keywords.items():
         for ranked in index.rank(Profile((keyword,))):
-            for match in ranked.matches:
-                text = ranked.paper.title if match.field is Field.TITLE else ranked.paper.abstract
+            for place in places_of(ranked.matches):
+                text = ranked.paper.title if place.field is Field.TITLE else ranked.paper.abstract
                 whole = {(token.start, token.end): token for token in tokens(text)}
-                for span in match.spans:
+                for span in place.spans:
                     said = whole.get(span)
                     assert said is None or {*forms(said), said.stem} & {*query.words, *query.stems}
                     # two neighbours that are one word together: "de coder", "de-coder"

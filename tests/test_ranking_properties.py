@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from builders import paper
-from digestmail.model import Evidence, Field, Keyword, Match, Paper, Profile, RankedPaper
+from builders import paper, places_of
+from digestmail.model import Evidence, Field, Keyword, Paper, Place, Profile, RankedPaper
 from digestmail.ranking import Index, matching, scoring
 from digestmail.text.analysis import tokens
 
@@ -47,8 +47,8 @@ _PAPERS = st.lists(st.tuples(_TEXT, _TEXT, st.integers(0, 50)), min_size=1, max_
 )
 
 
-def text_of(found: Paper, match: Match) -> str:
-    return found.title if match.field is Field.TITLE else found.abstract
+def text_of(found: Paper, place: Place) -> str:
+    return found.title if place.field is Field.TITLE else found.abstract
 
 
 @given(_PAPERS, _PROFILES)
@@ -62,9 +62,11 @@ def test_shares_sum_to_the_whole_and_spans_point_to_what_is_said(papers: list[Pa
         prior = ranked.score / ranked.relevance
         assert 1 - 1e-9 <= prior <= 1.2 + 1e-9
         for match in ranked.matches:
-            assert len(match.spans) >= match.count
-            if match.evidence is Evidence.EXACT:
-                assert text_of(ranked.paper, match)[slice(*match.spans[0])] == match.text
+            assert sum(place.share for place in match.places) == pytest.approx(1)
+        for place in places_of(ranked.matches):
+            assert len(place.spans) >= place.count
+            if place.evidence is Evidence.EXACT:
+                assert text_of(ranked.paper, place)[slice(*place.spans[0])] == place.text
 
 
 @given(_PAPERS, _PROFILES)
@@ -96,7 +98,7 @@ def test_negatives_always_win(papers: list[Paper], profile: Profile, unwanted: s
     index = Index(papers)
     for ranked in index.rank(Profile((*profile.keywords, negative))):
         found = index.explain(Profile((Keyword(unwanted),)), ranked.paper.key).matches
-        assert all(match.evidence is not Evidence.EXACT for match in found)
+        assert all(place.evidence is not Evidence.EXACT for place in places_of(found))
 
 
 @given(_PHRASE, _PHRASE)
@@ -105,7 +107,7 @@ def test_folding_is_symmetric(left: str, right: str) -> None:
         one = paper(written, abstract="")
         matches = Index([one]).explain(Profile((Keyword(asked),)), one.key).matches
         whole = (tokens(written)[0].start, tokens(written)[-1].end)
-        return any(match.evidence is Evidence.EXACT and whole in match.spans for match in matches)
+        return any(place.evidence is Evidence.EXACT and whole in place.spans for place in places_of(matches))
 
     if left.upper() != left and right.upper() != right and "RAG" not in f"{left} {right}":
         assert finds(left, right) == finds(right, left)
@@ -115,7 +117,7 @@ def test_folding_is_symmetric(left: str, right: str) -> None:
 def test_any_text_is_a_safe_keyword_and_a_safe_paper(asked: str, written: str, exact: bool) -> None:
     one = paper(written, abstract=f"{written} {asked}")
     for ranked in Index([one]).rank(Profile((Keyword(asked, exact=exact),))):
-        assert all(text_of(one, match)[start:end] for match in ranked.matches for start, end in match.spans)
+        assert all(text_of(one, place)[start:end] for place in places_of(ranked.matches) for start, end in place.spans)
 
 
 @pytest.mark.parametrize("word", ["rag", "art", "sam", "edge", "model", "ai"])
@@ -124,11 +126,11 @@ def test_no_short_keyword_is_found_inside_a_word_of_a_real_corpus(
 ) -> None:
     for one in _real_week(shared_data):
         for ranked in Index([one]).rank(Profile((Keyword(word),))):
-            for match in ranked.matches:
-                for start, end in match.spans:
-                    around = text_of(one, match)[max(0, start - 1) : end + 1]
+            for place in places_of(ranked.matches):
+                for start, end in place.spans:
+                    around = text_of(one, place)[max(0, start - 1) : end + 1]
                     assert not re.fullmatch(
-                        r"[a-z].*|.*[a-rt-z]", around.replace(text_of(one, match)[start:end], "", 1)
+                        r"[a-z].*|.*[a-rt-z]", around.replace(text_of(one, place)[start:end], "", 1)
                     )
 
 
@@ -145,10 +147,11 @@ def test_every_reason_of_a_real_week_adds_up_and_highlights_the_words_it_names(
     for ranked in shown:
         assert 1 - 1e-9 <= ranked.score / ranked.relevance <= 1.2 + 1e-9
         for match in ranked.matches:
-            text = text_of(ranked.paper, match)
             asked = {token.stem for token in tokens(match.keyword)} | {token.term for token in tokens(match.keyword)}
             joined = "".join(token.term for token in tokens(match.keyword))
-            for start, end in match.spans:
+            for start, end, text in (
+                (*span, text_of(ranked.paper, place)) for place in match.places for span in place.spans
+            ):
                 written = tokens(text[start:end])
                 assert all(token.stem in asked or token.term in asked for token in written) or (
                     "".join(token.term for token in written) == joined

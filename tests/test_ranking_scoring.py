@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from builders import paper
+from builders import paper, places_of
 from digestmail.model import Evidence, Field, Gate, Keyword, Paper, Profile, Ranking
 from digestmail.ranking import Index, choose
 from digestmail.ranking.profile import parse_keywords
@@ -83,7 +83,7 @@ def test_a_field_keyword_looks_only_there() -> None:
 def test_a_followed_author_is_found_whatever_the_case(asked: str) -> None:
     ranking = rank([paper("A", authors=("Albert Gu", "Tri Dao")), paper("B", authors=("Dan Fu",))], asked)
     assert titles(ranking) == ["A"]
-    assert ranking.papers[0].matches[0].text == "Tri Dao"
+    assert ranking.papers[0].matches[0].places[0].text == "Tri Dao"
 
 
 def test_an_author_is_not_looked_for_in_the_abstract() -> None:
@@ -123,11 +123,22 @@ def test_excluded_keys_are_not_ranked() -> None:
 def test_matches_say_where_and_how_often_and_add_up_to_the_score() -> None:
     found = paper("Sparse attention", abstract="Attention, and again attentions.")
     [ranked] = rank([found], "attention").papers
-    title, abstract = ranked.matches
+    [match] = ranked.matches
+    title, abstract = match.places
     assert (title.field, title.text, title.count) == (Field.TITLE, "attention", 1)
     assert (abstract.field, abstract.text, abstract.count) == (Field.ABSTRACT, "Attention", 2)
     assert [found.abstract[start:end] for start, end in abstract.spans] == ["Attention", "attentions"]
-    assert ranked.score == pytest.approx(title.points + abstract.points)
+    assert match.points == pytest.approx(ranked.score)
+    assert title.share + abstract.share == pytest.approx(1)
+
+
+def test_keywords_that_ask_for_the_same_words_are_one_reason() -> None:
+    found = paper("Sparse attention", abstract="Attention, and again attentions.")
+    [twice] = rank([found], "attention", "title:attention^2").papers
+    [match] = twice.matches
+    assert [place.field for place in match.places] == [Field.TITLE, Field.ABSTRACT]
+    assert match.points == pytest.approx(twice.score)
+    assert sum(place.share for place in match.places) == pytest.approx(1)
 
 
 def test_repeating_a_word_five_hundred_times_is_worth_less_than_three_mentions_more() -> None:
@@ -172,7 +183,7 @@ def test_the_trie_finds_just_what_a_scan_of_all_places_finds(text: list[str], ph
     ]
     one = paper("Nothing here", abstract=" ".join(text))
     matches = Index([one]).explain(parse_keywords([" ".join(phrase)]), one.key).matches
-    assert sum(match.count for match in matches if match.evidence is Evidence.EXACT) == len(places)
+    assert sum(place.count for place in places_of(matches) if place.evidence is Evidence.EXACT) == len(places)
 
 
 @given(st.permutations([paper(f"Attention {number}", upvotes=number % 2) for number in range(6)]))
@@ -201,7 +212,7 @@ def test_words_alone_do_not_pass_the_normal_gate_and_are_counted() -> None:
 def test_a_quoted_phrase_has_no_back_off() -> None:
     one = paper("A", abstract="a mixture of several experts")
     assert not Index([one]).explain(parse_keywords(['"mixture of experts"']), one.key).matches
-    [near] = Index([one]).explain(parse_keywords(["mixture of experts"]), one.key).matches
+    [near] = places_of(Index([one]).explain(parse_keywords(["mixture of experts"]), one.key).matches)
     assert (near.evidence, near.text) == (Evidence.NEAR, "mixture of several experts")
 
 
@@ -269,7 +280,7 @@ UNLIKE = paper("Birds of the north", abstract="Migration in spring.")
 def test_likes_alone_bring_papers_and_say_which_paper_they_are_like() -> None:
     [ranked] = Index([ALIKE, UNLIKE, *(paper(f"Filler {n}") for n in range(9))]).rank(Profile(liked=(LIKED,)))
     [match] = ranked.matches
-    assert (ranked.paper, match.evidence) == (ALIKE, Evidence.LIKE)
+    assert (ranked.paper, match.places[0].evidence) == (ALIKE, Evidence.LIKE)
     assert match.keyword == "papers like «Routing tokens to experts»"
 
 
@@ -278,7 +289,7 @@ def test_dislikes_take_points_away() -> None:
     index = Index([ALIKE, UNLIKE])
     liked, disliked = (index.explain(one, ALIKE.key) for one in (wanted, Profile(wanted.keywords, disliked=(LIKED,))))
     assert disliked.relevance < liked.relevance
-    assert min(disliked.matches, key=lambda match: match.points).evidence is Evidence.DISLIKE
+    assert min(disliked.matches, key=lambda match: match.points).places[0].evidence is Evidence.DISLIKE
 
 
 @pytest.mark.parametrize(
@@ -309,7 +320,7 @@ def test_keywords_are_found_in_scripts_without_spaces_and_through_tex(asked: str
 def test_the_words_that_match_are_the_words_of_the_paper() -> None:
     one = paper('On Schr\\"odinger bridges')
     [match] = Index([one]).explain(parse_keywords(["schrodinger bridge"]), one.key).matches
-    assert match.text == 'Schr\\"odinger bridges'
+    assert match.places[0].text == 'Schr\\"odinger bridges'
 
 
 def test_what_is_barred_stays_out_even_when_every_paper_holds_the_keyword() -> None:

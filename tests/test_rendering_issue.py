@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from builders import THE_LIST, issue, paper, papers, subscriber
+from builders import THE_LIST, in_all, issue, match, paper, papers, subscriber
 from digestmail.errors import TemplateError
 from digestmail.model import Cadence, Evidence, Field, Issue, Match, Paper, RankedPaper, Receipt, Rendered
 from digestmail.rendering.cards import Card
@@ -241,10 +241,9 @@ def test_facts_leave_out_what_is_not_known() -> None:
 
 def test_reasons_name_the_words_the_places_and_the_share() -> None:
     matches = (
-        Match("video", Field.TITLE, "Videos", 1, 4.0),
-        Match("tri dao", Field.AUTHOR, "Tri Dao", 1, 3.0),
-        Match("video", Field.ABSTRACT, "video", 3, 2.0),
-        Match("cs.LG", Field.CATEGORY, "cs.LG", 1, 1.0),
+        in_all(match("video", Field.TITLE, "Videos", 1, 4.0), match("video", Field.ABSTRACT, "video", 3, 2.0)),
+        match("tri dao", Field.AUTHOR, "Tri Dao", 1, 3.0),
+        match("cs.LG", Field.CATEGORY, "cs.LG", 1, 1.0),
     )
     reasons = card(paper(), *matches).why
     assert [(one.keyword, one.words, one.where, one.share) for one in reasons] == [
@@ -255,12 +254,12 @@ def test_reasons_name_the_words_the_places_and_the_share() -> None:
 
 
 def test_a_single_reason_needs_no_share() -> None:
-    assert [one.share for one in card(paper(), Match("video", Field.TITLE, "video", 1, 4.0)).why] == [""]
+    assert [one.share for one in card(paper(), match("video", Field.TITLE, "video", 1, 4.0)).why] == [""]
 
 
 def found(keyword: str, field: Field, evidence: Evidence, points: float = 1.0, **facts: object) -> Match:
     given = {"text": keyword.title(), "count": 1, **facts}
-    return Match(keyword, field, points=points, evidence=evidence, **given)  # type: ignore[arg-type]
+    return match(keyword, field, points=points, evidence=evidence, **given)  # type: ignore[arg-type]
 
 
 TITLE, ABSTRACT = Field.TITLE, Field.ABSTRACT
@@ -307,15 +306,15 @@ MOE = "mixture of experts"
     ],
 )
 def test_a_reason_says_how_its_keyword_was_found(matches: list[Match], words: str, where: str) -> None:
-    [reason] = card(paper(), *matches).why
+    [reason] = card(paper(), in_all(*matches)).why
     assert (reason.words, reason.where, reason.share, reason.against) == (words, where, "", False)
 
 
 def test_what_speaks_against_a_paper_comes_last_and_takes_no_share() -> None:
     matches = (
-        found("papers like «A»", TITLE, Evidence.DISLIKE, -2.0),
         found("video", TITLE, Evidence.EXACT, 3.0),
         found("papers like «B»", TITLE, Evidence.LIKE, 1.0),
+        found("papers like «A»", TITLE, Evidence.DISLIKE, -2.0),
     )
     shown = card(paper(), *matches).why
     assert [(one.where, one.share, one.against) for one in shown] == [
@@ -331,10 +330,10 @@ def test_nothing_is_a_reason_for_a_paper_that_only_has_something_against_it() ->
 
 @given(st.lists(st.floats(0.001, 100), min_size=2, max_size=12))
 def test_the_shares_of_a_paper_add_up_to_100_per_cent(points: list[float]) -> None:
+    points = sorted(points, reverse=True)
     matches = [found(f"k{at}", TITLE, Evidence.EXACT, one) for at, one in enumerate(points)]
     shares = [int(one.share.removesuffix("%").replace("<1", "0")) for one in card(paper(), *matches).why]
     assert sum(shares) == 100
-    points = sorted(points, reverse=True)
     each, rest = (points, []) if len(points) < 5 else (points[:3], points[3:])
     exact = [100 * one / sum(points) for one in each]
     assert all(abs(share - one) < 1 for share, one in zip(shares, exact, strict=False))
@@ -354,7 +353,7 @@ def test_only_what_a_keyword_says_is_bold(evidence: Evidence, bold: bool) -> Non
 
 def test_matched_words_are_bold_in_both_parts() -> None:
     ranked = RankedPaper(
-        paper(abstract="On <big> models."), 1.0, (Match("big", Field.ABSTRACT, "big", 1, 1.0, ((4, 7),)),)
+        paper(abstract="On <big> models."), 1.0, (match("big", Field.ABSTRACT, "big", 1, 1.0, ((4, 7),)),)
     )
     out = render(replace(issue([]), papers=(ranked,)))
     assert "On &lt;<b>big</b>&gt; models." in out.html
@@ -365,12 +364,12 @@ def test_matched_words_are_bold_in_both_parts() -> None:
 
 @pytest.mark.parametrize("spans", [((4, 99),), ((-3, 2),), ((5, 5),), ((3, 6), (4, 7)), ()])
 def test_spans_that_do_not_fit_lose_no_text(spans: tuple[tuple[int, int], ...]) -> None:
-    shown = card(paper(abstract="On big models."), Match("big", Field.ABSTRACT, "big", 1, 1.0, spans))
+    shown = card(paper(abstract="On big models."), match("big", Field.ABSTRACT, "big", 1, 1.0, spans))
     assert shown.abstract == "On big models."
 
 
 def test_matched_words_are_bold_in_the_title_too() -> None:
-    shown = card(paper("Big <models>"), Match("big", Field.TITLE, "Big", 1, 1.0, ((0, 3),)))
+    shown = card(paper("Big <models>"), match("big", Field.TITLE, "Big", 1, 1.0, ((0, 3),)))
     assert shown.title == "Big <models>"
     assert shown.title.__html__() == "<b>Big</b> &lt;models&gt;"
 
@@ -615,15 +614,17 @@ def golden_issue() -> Issue:
             ),
             10.0,
             (
-                Match("video", Field.TITLE, "Video", 1, 6.0, ((0, 5),)),
-                Match("reason", Field.TITLE, "Reason", 1, 3.0, ((18, 24),)),
-                Match("video", Field.ABSTRACT, "video", 1, 1.0, ((9, 14),)),
+                in_all(
+                    match("video", Field.TITLE, "Video", 1, 6.0, ((0, 5),)),
+                    match("video", Field.ABSTRACT, "video", 1, 1.0, ((9, 14),)),
+                ),
+                match("reason", Field.TITLE, "Reason", 1, 3.0, ((18, 24),)),
             ),
         ),
         RankedPaper(
             paper("דרך חדשה", doi="10.1101/2026.06.01", author_count=9, listed=date(2026, 6, 30)),
             3.0,
-            (Match("cs.LG", Field.CATEGORY, "cs.LG", 1, 3.0),),
+            (match("cs.LG", Field.CATEGORY, "cs.LG", 1, 3.0),),
         ),
     )
     reader = subscriber(keywords=["video^2", "reason", "cat:cs.LG", "-survey"])
@@ -638,8 +639,10 @@ def golden_topics() -> Issue:
             9.0,
             (
                 found("pruning", TITLE, Evidence.EXACT, 4.0, text="Pruning", spans=((0, 7),)),
-                found(MOE, TITLE, Evidence.EXACT, 3.0, text="Mixture of Experts", spans=((10, 28),)),
-                found(MOE, ABSTRACT, Evidence.NEAR, 1.0, text="Experts in a sparse mixture", spans=((0, 27),)),
+                in_all(
+                    found(MOE, TITLE, Evidence.EXACT, 3.0, text="Mixture of Experts", spans=((10, 28),)),
+                    found(MOE, ABSTRACT, Evidence.NEAR, 1.0, text="Experts in a sparse mixture", spans=((0, 27),)),
+                ),
                 found("papers like «Pruning at Scale»", ABSTRACT, Evidence.LIKE, 1.5, text="prune, weights"),
                 found("papers like «A Survey»", ABSTRACT, Evidence.DISLIKE, -0.5, text="sparse"),
             ),

@@ -12,7 +12,7 @@ from benchmarks.datasets import corpus
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from builders import issue, paper, papers, subscriber
+from builders import in_all, issue, match, paper, papers, subscriber
 from digestmail.errors import TemplateError
 from digestmail.mail.message import build_message
 from digestmail.model import Evidence, Field, Issue, Match, Paper, RankedPaper, Rendered
@@ -98,9 +98,11 @@ def test_hostile_papers_and_readers_come_out_as_jinja_and_email_message_have_the
     found = [
         matched(
             paper(title, key=f"arxiv:2606.{at:05}", abstract=abstract, authors=(author,), upvotes=at),
-            Match(keyword, Field.TITLE, title[:20], 1, 2.0, tuple(spans)),
-            Match(keyword, Field.ABSTRACT, abstract[:9], at + 1, 1.0, tuple(spans), Evidence.NEAR),
-            Match(author, Field.AUTHOR, author, 1, 1.0),
+            in_all(
+                match(keyword, Field.TITLE, title[:20], 1, 2.0, tuple(spans)),
+                match(keyword, Field.ABSTRACT, abstract[:9], at + 1, 1.0, tuple(spans), Evidence.NEAR),
+            ),
+            match(author, Field.AUTHOR, author, 1, 1.0),
             topic=keyword if at % 3 else "",
         )
         for at, (title, abstract, author) in enumerate(texts)
@@ -144,8 +146,8 @@ def test_real_papers_come_out_as_jinja_and_email_message_have_them(
 def test_readers_of_one_paper_share_its_card_and_see_their_own_words() -> None:
     one = paper("Small attention models", abstract="We study attention.")
     template = SHIPPED.load("issue")
-    first = matched(one, Match("attention", Field.TITLE, "attention", 1, 1.0, ((6, 15),)))
-    second = matched(one, Match("models", Field.TITLE, "models", 1, 1.0, ((16, 22),)))
+    first = matched(one, match("attention", Field.TITLE, "attention", 1, 1.0, ((6, 15),)))
+    second = matched(one, match("models", Field.TITLE, "models", 1, 1.0, ((16, 22),)))
     joining = Joining(template)
     pages = [same_words(replace(issue([]), papers=(found,)), template, joining).html for found in (first, second)]
     assert "Small <b>attention</b> models" in pages[0]

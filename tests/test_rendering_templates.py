@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from builders import issue, paper, papers, subscriber
-from digestmail.model import Evidence, Field, Issue, Match, Paper, RankedPaper, Receipt, Rendered
+from builders import issue, match, paper, papers, subscriber
+from digestmail.model import Evidence, Field, Issue, Paper, RankedPaper, Receipt, Rendered
 from digestmail.rendering.cards import Tier
 from digestmail.rendering.compile import Templates
 from digestmail.rendering.issue import issue_context, render_issue
@@ -43,8 +43,8 @@ def rich(number: int) -> Issue:
             ),
             90.0 - at,
             (
-                Match("owl", Field.TITLE, "Owls", 1, 4.0, ((0, 4),)),
-                Match("night bird", Field.ABSTRACT, "Birds", 1, 1.0, ((0, 5),), Evidence.WORDS),
+                match("owl", Field.TITLE, "Owls", 1, 4.0, ((0, 4),)),
+                match("night bird", Field.ABSTRACT, "Birds", 1, 1.0, ((0, 5),), Evidence.WORDS),
             ),
             ("owls", "night")[at % 2],
         )

@@ -82,8 +82,11 @@ def test_a_store_of_the_first_version_opens_with_all_that_was_in_it(tmp_path: Pa
     assert (str(bob.cadence), bob.status, bob.profile) == ("weekly:fri", "unsubscribed", Profile())
     [delivery] = store.deliveries.find(DeliveryStatus.PLANNED)
     [planned] = delivery.papers
-    assert (planned.topic, [match.evidence for match in planned.matches]) == ("", [Evidence.EXACT])
-    assert (planned.paper.title, planned.matches[0].spans) == ("Pruning", ((0, 7),))
+    assert (planned.topic, [place.evidence for match in planned.matches for place in match.places]) == (
+        "",
+        [Evidence.EXACT],
+    )
+    assert (planned.paper.title, planned.matches[0].places[0].spans) == ("Pruning", ((0, 7),))
     assert store.deliveries.promised([ann, bob], NOON) == {"uid-1": {"arxiv:2606.00001"}}
     assert [fetched.new for fetched in store.fetches.latest()] == [1]
     store.close()

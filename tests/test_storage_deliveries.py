@@ -1,5 +1,6 @@
 """Deliveries and the ledger."""
 
+import json
 import sqlite3
 import threading
 from dataclasses import replace
@@ -8,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from builders import NOON, issue, paper, papers, subscriber
-from digestmail.model import DeliveryStatus, Evidence, Field, Issue, Match, RankedPaper, Receipt
+from builders import NOON, in_all, issue, match, paper, papers, subscriber
+from digestmail.model import DeliveryStatus, Evidence, Field, Issue, RankedPaper, Receipt
 from digestmail.storage.store import Store
 
 TODAY, TOMORROW = NOON.date(), NOON.date() + timedelta(days=1)
@@ -43,11 +44,44 @@ def test_a_plan_comes_back_as_it_was_made(full: Store) -> None:
 
 
 def test_a_plan_keeps_topics_and_kinds_of_evidence(full: Store) -> None:
-    matches = tuple(Match("a b", Field.ABSTRACT, "b a", 1, 1.0, ((0, 3),), evidence) for evidence in Evidence)
+    matches = tuple(match("a b", Field.ABSTRACT, "b a", 1, 1.0, ((0, 3),), evidence) for evidence in Evidence)
     ranked = tuple(RankedPaper(one, 2.0, matches, topic) for one, topic in zip(papers(2), ("systems", ""), strict=True))
     plan(full, replace(issue([]), papers=ranked))
     [delivery] = full.deliveries.find()
     assert [(one.topic, one.matches) for one in delivery.papers] == [("systems", matches), ("", matches)]
+
+
+def test_a_plan_of_an_older_version_kept_matches_field_by_field(tmp_path: Path) -> None:
+    store = Store(f"sqlite:///{tmp_path / 'x.db'}")
+    store.subscribers.put([subscriber()])
+    store.corpus.add(papers(1), NOON)
+    plan(store, issue(papers(1)))
+    with sqlite3.connect(tmp_path / "x.db") as file:
+        [[kept]] = file.execute("SELECT plan FROM delivery")
+        older = json.loads(kept)
+        older["papers"][0]["matches"] = [
+            ["a", "title", "A", 1, 2.0, [[0, 1]], "exact"],
+            ["b", "abstract", "B", 1, 1.75, [], "words"],
+            ["papers like «C»", "abstract", "c", 1, 1.5, [], "like"],
+            ["a", "abstract", "a", 3, 0.5, [[4, 5]], "near"],
+            ["b", "title", "b", 1, 1.25, [], "words"],
+            ["papers like «D»", "abstract", "d", 1, -1.0, [], "dislike"],
+        ]
+        file.execute("UPDATE delivery SET plan = ?", [json.dumps(older)])
+    [delivery] = store.deliveries.find()
+    assert delivery.papers[0].matches == (
+        in_all(
+            match("b", Field.ABSTRACT, "B", 1, 1.75, (), Evidence.WORDS),
+            match("b", Field.TITLE, "b", 1, 1.25, (), Evidence.WORDS),
+        ),
+        in_all(
+            match("a", Field.TITLE, "A", 1, 2.0, ((0, 1),)),
+            match("a", Field.ABSTRACT, "a", 3, 0.5, ((4, 5),), Evidence.NEAR),
+        ),
+        match("papers like «C»", Field.ABSTRACT, "c", 1, 1.5, (), Evidence.LIKE),
+        match("papers like «D»", Field.ABSTRACT, "d", 1, -1.0, (), Evidence.DISLIKE),
+    )
+    store.close()
 
 
 def test_a_slot_is_planned_once(full: Store) -> None:

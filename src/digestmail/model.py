@@ -216,20 +216,67 @@ class Subscriber:
 
 
 @dataclass(frozen=True, slots=True)
-class Match:
-    """Why a paper is there: one keyword found in one field."""
+class Place:
+    """Where a paper has a keyword: one field, and how it was found there."""
 
-    #: the keyword as the subscriber wrote it, without weight
-    keyword: str
     field: Field
     #: the matched words as the paper writes them
     text: str
-    count: int
-    #: what this match adds to the score
-    points: float
+    count: int = 1
     #: character ranges in the field's text, [start, end)
     spans: tuple[tuple[int, int], ...] = ()
     evidence: Evidence = Evidence.EXACT
+    #: its part of the points of the match; those of all places add up to 1
+    share: float = 1.0
+
+    @property
+    def written(self) -> bool:
+        """Whether a text has the keyword there, or its words close together; not only some of them, here and there."""
+        return self.evidence is Evidence.EXACT or self.evidence is Evidence.NEAR
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One keyword in one paper: the same for all readers who ask for it, whatever weight they give it."""
+
+    #: as the subscriber wrote it, without weight
+    keyword: str
+    #: the heaviest first
+    places: tuple[Place, ...]
+    #: whether title or abstract write it, or have its words close together
+    written: bool = field(init=False, repr=False, compare=False)
+    _hash: int = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        # frozen: what follows from the rest is set once, for all of the readers that share it
+        object.__setattr__(self, "written", any(place.written for place in self.places))
+        object.__setattr__(self, "_hash", hash((self.keyword, self.places)))
+
+    def __hash__(self) -> int:
+        # reasons and marks are looked up by it, eighty times an issue: hashing all fields takes 1 µs
+        return self._hash
+
+    def __reduce__(self) -> tuple[type["Hit"], tuple[str, tuple[Place, ...]]]:
+        return Hit, (self.keyword, self.places)  # hashes of strings differ from process to process
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """Why a paper is there: a keyword that it has, and what that is worth to one reader."""
+
+    hit: Hit
+    #: what it adds to the score
+    points: float
+
+    @property
+    def keyword(self) -> str:
+        """As the subscriber wrote it, without weight."""
+        return self.hit.keyword
+
+    @property
+    def places(self) -> tuple[Place, ...]:
+        """Where the paper has it, the heaviest first."""
+        return self.hit.places
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,6 +286,7 @@ class RankedPaper:
     paper: Paper
     #: what it is ranked by: the relevance, raised a little by upvotes
     score: float
+    #: one for each keyword, and for likes and dislikes; the weightiest first
     matches: tuple[Match, ...] = ()
     #: the interest group that speaks most for it; empty when the profile has none
     topic: str = ""

@@ -1,7 +1,8 @@
 """``run``, ``preview`` and ``explain``: issues."""
 
 import webbrowser
-from dataclasses import replace
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -33,6 +34,7 @@ from digestmail.newsletter import run as running
 from digestmail.newsletter.deliver import Message, Stop
 from digestmail.newsletter.explain import Explained, Verdict
 from digestmail.newsletter.run import RunReport
+from digestmail.ranking import Explanation
 from digestmail.rendering.budget import LIMIT, Size
 
 _SHOWN = 10
@@ -215,16 +217,16 @@ def explain(
                 "score": explained.explanation.score,
                 "relevance": explained.explanation.relevance,
                 "threshold": explained.explanation.threshold,
-                "matches": explained.explanation.matches,
-                "negatives": explained.explanation.negatives,
+                "matches": [*_by_place(explained.explanation.matches)],
+                "negatives": [*_by_place(explained.explanation.negatives)],
                 "delivered": explained.delivery.slot if explained.delivery else None,
             }
         )
         return
     out.print(explained.paper.title, style="bold", markup=False)
     out.print(f"{explained.paper.key}: {explained.verdict}{_detail(explained)}", markup=False)
-    matches = (*explained.explanation.matches, *explained.explanation.negatives)
-    if matches:
+    rows = [*_rows(explained.explanation)]
+    if rows:
         print_table(
             "keyword",
             "found in",
@@ -233,7 +235,7 @@ def explain(
             "times",
             "points",
             "share",
-            rows=[_row(match, explained) for match in matches],
+            rows=rows,
         )
 
 
@@ -258,9 +260,19 @@ def _detail(explained: Explained) -> str:  # noqa: PLR0911 - one line per verdic
             return ""
 
 
-def _row(match: Match, explained: Explained) -> tuple[object, ...]:
-    explanation = explained.explanation
-    if match in explanation.negatives:
-        return (f"-{match.keyword}", match.field, match.evidence, match.text, match.count, "", "keeps it out")
-    share = f"{match.points / explanation.relevance:.0%}" if explanation.relevance else ""
-    return (match.keyword, match.field, match.evidence, match.text, match.count, f"{match.points:.1f}", share)
+def _by_place(matches: Iterable[Match]) -> Iterator[dict[str, object]]:
+    for match in matches:
+        for place in match.places:
+            told = asdict(place)
+            yield {"keyword": match.keyword, "points": match.points * told.pop("share"), **told}
+
+
+def _rows(explanation: Explanation) -> Iterator[tuple[object, ...]]:
+    for match in explanation.matches:
+        for one in match.places:
+            points = match.points * one.share
+            share = f"{points / explanation.relevance:.0%}" if explanation.relevance else ""
+            yield (match.keyword, one.field, one.evidence, one.text, one.count, f"{points:.1f}", share)
+    for match in explanation.negatives:
+        for one in match.places:
+            yield (f"-{match.keyword}", one.field, one.evidence, one.text, one.count, "", "keeps it out")

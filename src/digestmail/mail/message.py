@@ -33,7 +33,7 @@ from digestmail.text.quoted import ended, quoted
 _LINE = 76  # RFC 2047 §2: a line that holds an encoded word
 _PLAIN = 60  # ASCII text up to here fits in one line beside any header name used here
 _LONGEST_LINE = 998  # RFC 5322 §2.1.1
-_ID_LENGTH = 26  # base32 digits, 130 bits
+_ID_LENGTH, _ID_BYTES = 26, 20  # base32 digits, 130 bits; what holds them, in whole groups of digits
 _LABEL = 63  # RFC 1035 §2.3.4; a List-Id ends at 255 (RFC 2919 §3)
 _NOT_LABEL = re.compile(r"[^a-z0-9]+")
 _SENDER_ID = 12  # Gmail's Feedback-ID wants 5 to 15 characters
@@ -52,7 +52,7 @@ _OWN = re.compile(
     re.ASCII,
 )
 _PATH = re.compile(_ADDRESS, re.ASCII)
-_NAMES = re.compile(r"^[^\s:]+(?=:)", re.MULTILINE)
+_NAMES = re.compile(r"\n([^\s:]+):")  # half the time of looking for line starts
 
 
 def message_id(mailing_list: MailingList, subscriber: Subscriber, slot: date, generation: int = 0) -> str:
@@ -65,7 +65,7 @@ def message_id(mailing_list: MailingList, subscriber: Subscriber, slot: date, ge
     sender = ascii_address(mailing_list.sender_address)
     anew = f"|{generation}" if generation else ""  # the first keeps the id it had before there were generations
     digest = hmac.digest(subscriber.uid.encode(), f"{sender}|{slot.isoformat()}{anew}".encode(), hashlib.sha256)
-    return f"<{base64.b32encode(digest).decode().lower()[:_ID_LENGTH]}@{sender.rpartition('@')[2]}>"
+    return f"<{base64.b32encode(digest[:_ID_BYTES]).decode().lower()[:_ID_LENGTH]}@{sender.rpartition('@')[2]}>"
 
 
 def build_message(issue: Issue, words: Rendered | Encoded, routes: Routes | None = None) -> Envelope:
@@ -75,7 +75,8 @@ def build_message(issue: Issue, words: Rendered | Encoded, routes: Routes | None
     characters are dropped from names and subject. Raises AddressError when an address cannot be written, MessageError
     when something does not read back as what went in.
     """
-    shared, routes = _shared(issue.mailing_list, issue.slot), routes or plain_routes(issue.mailing_list)
+    shared = _shared(issue.mailing_list, issue.slot)
+    routes = routes or shared.plain_routes
     reader = ascii_address(issue.subscriber.email)
     identity = issue.message_id or message_id(issue.mailing_list, issue.subscriber, issue.slot, issue.generation)
     # "=_" never occurs in quoted-printable (RFC 2045 §6.7), so the boundary is in no part
@@ -91,7 +92,7 @@ def build_message(issue: Issue, words: Rendered | Encoded, routes: Routes | None
     encoded = words if isinstance(words, Encoded) else encode(words)
     to, dated, unsubscribe, kind = own
     head = f"{shared.from_}{to}{_subject_header(clean_line(encoded.subject))}{dated}{unsubscribe}{shared.of_list}{kind}"
-    if _NAMES.findall(head) != shared.names[bool(routes.web)]:
+    if _NAMES.findall(f"\n{head}") != shared.names[bool(routes.web)]:
         raise MessageError(f"message {identity} holds other headers than it should: {head}")
     parts = (*_part("plain", encoded.text, boundary), *_part("html", encoded.html, boundary))
     content = b"".join((f"{head}\r\n".encode("ascii"), *parts, f"--{boundary}--\r\n".encode("ascii")))
@@ -132,6 +133,8 @@ class _Shared(NamedTuple):
     of_list: str
     #: every name in the head in order, without a page that unsubscribes and with one
     names: tuple[list[str], list[str]]
+    #: of messages to readers who have none of their own
+    plain_routes: Routes
 
 
 @lru_cache(_KEPT_LISTS)
@@ -157,7 +160,8 @@ def _shared(mailing_list: MailingList, slot: date) -> _Shared:
     last = [*(key for key, _ in of_list), "Content-Type"]
     written = "".join(_header(key, value) for key, value in of_list)
     from_ = _header("From", _mailbox(name, sender), (name, sender), _read_mailbox)
-    return _Shared(from_, written, ([*first, *last], [*first, "List-Unsubscribe-Post", *last]))
+    names = ([*first, *last], [*first, "List-Unsubscribe-Post", *last])
+    return _Shared(from_, written, names, plain_routes(mailing_list))
 
 
 def _feedback_id(list_id: str, sender: str, slot: date) -> str:

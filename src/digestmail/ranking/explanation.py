@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
-from digestmail.model import Evidence, Field, Match, Paper
+from digestmail.model import Evidence, Field, Match, Paper, Place
 from digestmail.ranking.phrases import PhraseIndex, Text, category_names, close_windows, forms, reach
 from digestmail.ranking.queries import Query
 from digestmail.text.analysis import tokens
@@ -34,43 +34,31 @@ class Explanation:
         return self.relevance >= self.threshold * (1 - 1e-9)
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
-    """One query in one field."""
-
-    field: Field
-    evidence: Evidence
-    #: the first occurrence as the paper writes it
-    text: str
-    count: int
-    spans: tuple[Span, ...] = ()
-
-
-def found_in(paper: Paper, query: Query) -> Iterator[Found]:
+def found_in(paper: Paper, query: Query) -> Iterator[Place]:
     """Where the query is found, the strongest kind of evidence in each field."""
     if query.field is Field.AUTHOR:
         index = _index(query)
         names = [name for name in paper.authors if next(index.scan(_read(name)), None)]
         if names:
-            yield Found(Field.AUTHOR, Evidence.AUTHOR, ", ".join(names), len(names))
+            yield Place(Field.AUTHOR, ", ".join(names), len(names), (), Evidence.AUTHOR)
     elif query.field is Field.CATEGORY:
         categories = [
             one for one in paper.categories if query.words[0] in (one.casefold(), one.casefold().partition(".")[0])
         ]
         if query.words[0] in category_names(paper):
-            yield Found(Field.CATEGORY, Evidence.CATEGORY, categories[0], 1)
+            yield Place(Field.CATEGORY, categories[0], 1, (), Evidence.CATEGORY)
     else:
         for field, text in ((Field.TITLE, paper.title), (Field.ABSTRACT, paper.abstract)):
             if query.field in (Field.ANY, field) and (found := _in_text(query, field, text)):
                 yield found
 
 
-def _in_text(query: Query, field: Field, text: str) -> Found | None:
+def _in_text(query: Query, field: Field, text: str) -> Place | None:
     read = _read(text)
     words = read.words
     exact = tuple(dict.fromkeys((words[first].start, words[last].end) for _, first, last in _index(query).scan(read)))
     if exact:
-        return Found(field, Evidence.EXACT, text[slice(*exact[0])], len(exact), exact)
+        return Place(field, text[slice(*exact[0])], len(exact), exact)
     if query.near and (windows := _windows(query, read)):
         inside = tuple(
             (token.start, token.end)
@@ -79,16 +67,15 @@ def _in_text(query: Query, field: Field, text: str) -> Found | None:
             if not set(query.words).isdisjoint(forms(token))
         )
         first, last = windows[0]
-        return Found(field, Evidence.NEAR, text[words[first].start : words[last].end], len(windows), inside)
+        return Place(field, text[words[first].start : words[last].end], len(windows), inside, Evidence.NEAR)
     places = sorted(place for stem in query.stems for place in read.stems.get(stem, ()))
     if not places:
         return None
     spans = tuple((words[place].start, words[place].end) for place in places)
     written = dict.fromkeys(text[start:end] for start, end in spans)
     folded = {word.casefold(): word for word in reversed(written)}
-    return Found(
-        field, Evidence.WORDS, ", ".join(word for word in written if word in folded.values()), len(spans), spans
-    )
+    said = ", ".join(word for word in written if word in folded.values())
+    return Place(field, said, len(spans), spans, Evidence.WORDS)
 
 
 def _windows(query: Query, text: Text) -> list[Span]:

@@ -10,9 +10,21 @@ from functools import cached_property
 
 import numpy as np
 
-from digestmail.model import Evidence, Field, Gate, Keyword, Match, Paper, Profile, RankedPaper, Ranking
+from digestmail.model import (
+    Evidence,
+    Field,
+    Gate,
+    Hit,
+    Keyword,
+    Match,
+    Paper,
+    Place,
+    Profile,
+    RankedPaper,
+    Ranking,
+)
 from digestmail.ranking import likes
-from digestmail.ranking.explanation import Explanation, Found, found_in
+from digestmail.ranking.explanation import Explanation, found_in
 from digestmail.ranking.join import UNIT, WEIGHT, Asked, Chosen, Join
 from digestmail.ranking.matching import Findings
 from digestmail.ranking.queries import Query, query_of
@@ -33,6 +45,7 @@ _KINDS = {Field.AUTHOR: _AUTHOR, Field.CATEGORY: _CATEGORY}
 _CELLS = 1 << 18
 _MOST_ROWS = 1 << 12
 _ALL = 1 << 60
+_EXACTLY = (Evidence.EXACT, Evidence.AUTHOR, Evidence.CATEGORY)
 
 
 class Index:
@@ -58,7 +71,8 @@ class Index:
         #: for each query the units of one mention, the same for the gate, and whether it occurs
         self._mentions: Floats = np.zeros((0, 3))
         self._join = Join(self._rows, self._exact, self._priors, self._popularity)
-        self._found: dict[tuple[int, int], tuple[tuple[Found, int], ...]] = {}
+        #: a keyword as written, its query and a paper: what is found there, and its units
+        self._hits: dict[tuple[str, int, int], tuple[Hit, int]] = {}
         self._alike: dict[tuple[str, ...], Floats] = {}
 
     @cached_property
@@ -165,7 +179,7 @@ class Index:
             wanted = [pair for pair, any_units in zip(asked, units, strict=True) if any_units]
             matches = self._matches(profile, wanted, column)
             topic = _topic(profile, matches) if profile.has_topics else ""
-            found.append(RankedPaper(self._papers[column], score, tuple([match for match, _ in matches]), topic))
+            found.append(RankedPaper(self._papers[column], score, _one_a_phrase(profile, matches), topic))
         return tuple(found)
 
     def explain(self, profile: Profile, key: str) -> Explanation:
@@ -178,10 +192,10 @@ class Index:
         [score] = self._join.scores(asked, np.zeros(1, np.int64), np.array([column]), totals[[column]])
         bars = self._join.bars(asked)[0]
         wanted, unwanted = self._numbered(profile.wanted), self._numbered(profile.unwanted)
-        negatives = (match for keyword, number in unwanted for match in self._keyword_matches(keyword, number, column))
+        negatives = (_exactly(match) for match, _ in self._keyword_matches(unwanted, column))
         return Explanation(
-            tuple(match for match, _ in self._matches(profile, wanted, column)),
-            tuple(match for match in negatives if _is_hit(match)),
+            _one_a_phrase(profile, self._matches(profile, wanted, column)),
+            tuple(match for match in negatives if match.places),
             float(score),
             float(bars[column]) / UNIT if _is_positive(profile) else 0.0,
         )
@@ -234,9 +248,7 @@ class Index:
         self, profile: Profile, wanted: Iterable[tuple[Keyword, int]], column: int
     ) -> list[tuple[Match, Keyword | None]]:
         """What speaks for a paper, best first. ``wanted`` are keywords with the numbers of their queries."""
-        found: list[tuple[Match, Keyword | None]] = [
-            (match, keyword) for keyword, number in wanted for match in self._keyword_matches(keyword, number, column)
-        ]
+        found: list[tuple[Match, Keyword | None]] = [*self._keyword_matches(wanted, column)]
         if profile.has_opinions and _is_positive(profile):
             found += [(match, None) for match in self._like_matches(profile, column)]
         return sorted(found, key=lambda pair: -pair[0].points)
@@ -245,24 +257,25 @@ class Index:
         """Keywords that were learned, with the numbers of their queries."""
         return [(keyword, int(self._table[self._terms[keyword], _NUMBER])) for keyword in keywords]
 
-    def _keyword_matches(self, keyword: Keyword, number: int, column: int) -> Iterator[Match]:
-        weight = _weight(keyword) / UNIT
-        for found, units in self._found_in(keyword, number, column):
-            yield _match(keyword.phrase, found, units * weight)
+    def _keyword_matches(self, asked: Iterable[tuple[Keyword, int]], column: int) -> Iterator[tuple[Match, Keyword]]:
+        for keyword, number in asked:
+            hit, units = self._hit(keyword, number, column)
+            if units:
+                yield Match(hit, units * _weight(keyword) / UNIT), keyword
 
-    def _found_in(self, keyword: Keyword, number: int, column: int) -> tuple[tuple[Found, int], ...]:
+    def _hit(self, keyword: Keyword, number: int, column: int) -> tuple[Hit, int]:
         """Where a query is found in a paper, and its units there."""
         # readers share keywords, and all of them get the best papers of a keyword
-        known = self._found.get((number, column))
+        key = (keyword.phrase, number, column)
+        known = self._hits.get(key)
         if known is None:
             first, scores = self._lots[bisect_right(self._lots, number, key=lambda lot: lot[0]) - 1]
             title, abstract = scores.at(number - first, column)
             found = found_in(self._papers[column], query_of(keyword))
-            weighed = ((one, abstract if one.field is Field.ABSTRACT else title) for one in found)
-            known = tuple((one, units) for one, units in weighed if units)
-            if len(self._found) == _KEPT:
-                self._found.clear()
-            self._found[number, column] = known
+            known = _hit(keyword.phrase, [(one, abstract if one.field is Field.ABSTRACT else title) for one in found])
+            if len(self._hits) == _KEPT:
+                self._hits.clear()
+            self._hits[key] = known
         return known
 
     def _like_matches(self, profile: Profile, column: int) -> Iterator[Match]:
@@ -272,7 +285,8 @@ class Index:
                 nearest, words = likes.nearest(papers, self._papers[column], self._words)
                 text = ", ".join(words)
                 keyword = f"papers like «{nearest.title}»"
-                yield Match(keyword, Field.ABSTRACT, text, len(words), units / POINT, (), evidence)
+                hit = Hit(keyword, (Place(Field.ABSTRACT, text, len(words), (), evidence),))
+                yield Match(hit, units / POINT)
 
 
 def _gates(terms: Floats, rows: Places, profiles: Sequence[Profile]) -> tuple[Floats, Floats]:
@@ -316,12 +330,39 @@ def _is_positive(profile: Profile) -> bool:
     return bool(profile.liked) or any(not keyword.negative for keyword in profile.keywords)
 
 
-def _is_hit(match: Match) -> bool:
-    return match.evidence in (Evidence.EXACT, Evidence.AUTHOR, Evidence.CATEGORY)
+def _one_a_phrase(profile: Profile, found: Sequence[tuple[Match, Keyword | None]]) -> tuple[Match, ...]:
+    """The matches; those of keywords that ask for the same words, in the title and anywhere say, become one."""
+    matches = [match for match, _ in found]
+    if len({keyword.phrase for keyword in profile.keywords}) < len(profile.keywords):
+        groups: dict[str, list[Match]] = {}
+        for match in matches:
+            groups.setdefault(match.keyword, []).append(match)
+        matches = sorted(map(_together, groups.values()), key=lambda match: -match.points)
+    return tuple(matches)
 
 
-def _match(phrase: str, found: Found, points: float) -> Match:
-    return Match(phrase, found.field, found.text, found.count, points, found.spans, found.evidence)
+def _together(matches: Sequence[Match]) -> Match:
+    points = sum(match.points for match in matches)
+    places: dict[Field, Place] = {}
+    for match in matches:
+        for place in match.places:
+            known = places.get(place.field)
+            share = (known.share if known else 0.0) + place.share * match.points / points
+            places[place.field] = replace(known or place, share=share)
+    heaviest_first = sorted(places.values(), key=lambda place: -place.share)
+    return Match(Hit(matches[0].keyword, tuple(heaviest_first)), points)
+
+
+def _exactly(match: Match) -> Match:
+    """Only the phrase itself keeps a paper out, not its words here and there."""
+    return Match(Hit(match.keyword, tuple(place for place in match.places if place.evidence in _EXACTLY)), match.points)
+
+
+def _hit(phrase: str, found: Sequence[tuple[Place, int]]) -> tuple[Hit, int]:
+    """A keyword with its places, and the units of all of them."""
+    whole = sum(units for _, units in found)
+    heaviest_first = sorted(found, key=lambda pair: -pair[1])
+    return Hit(phrase, tuple(replace(place, share=units / whole) for place, units in heaviest_first if units)), whole
 
 
 def _topic(profile: Profile, matches: Sequence[tuple[Match, Keyword | None]]) -> str:

@@ -1,6 +1,6 @@
 """One paper as a template shows it: what is the same for all readers, and what is one reader's own. Pure."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
 from datetime import date
 from enum import StrEnum
@@ -10,12 +10,14 @@ from urllib.parse import quote, urlsplit
 
 from markupsafe import escape
 
-from digestmail.model import Paper, RankedPaper
+from digestmail.model import Field, Hit, Paper, RankedPaper
 from digestmail.rendering.excerpts import Excerpt, Printed, two_sentences, whole
+from digestmail.rendering.kept import Kept
 from digestmail.rendering.language import Words
 from digestmail.rendering.reasons import Reason, listed, reasons, weigh
 from digestmail.text.clean import clean_line, shorten
 from digestmail.text.identity import arxiv_id
+from digestmail.text.quoted import quoted
 from digestmail.text.sentences import gist
 
 _AUTHORS_SHOWN = 3
@@ -125,9 +127,8 @@ class Shared:
     teaser: str
 
 
-@lru_cache(maxsize=4096)
-def shared_of(paper: Paper, tier: Tier, words: Words) -> Shared:
-    """A paper in the words of a language."""
+def _shared(key: tuple[Paper, Tier, Words]) -> Shared:
+    paper, tier, words = key
     title, abstract = whole(paper.title, fallback=words.gettext("Untitled")), _abstract(paper.abstract, tier)
     card = _shared_card(paper, tier, words, has_abstract=bool(str(abstract)))
     return Shared(
@@ -138,6 +139,25 @@ def shared_of(paper: Paper, tier: Tier, words: Words) -> Shared:
         entry=shorten(str(title), _ENTRY_WIDTH),
         teaser=shorten(card.gist, _TEASER_WIDTH),
     )
+
+
+def spans(marked: Iterable[Hit], field: Field) -> Iterator[tuple[int, int]]:
+    """What a field has marked. Some words of a keyword, here and there, would be a page full of bold."""
+    return (span for hit in marked for one in hit.places if one.field is field and one.written for span in one.spans)
+
+
+def _marked(key: tuple[Shared, frozenset[Hit]]) -> tuple[bytes, bytes]:
+    shared, marked = key
+    texts = ((shared.title, Field.TITLE), (shared.abstract, Field.ABSTRACT))
+    title, abstract = [quoted(text.html(spans(marked, field))) for text, field in texts]
+    return title, abstract
+
+
+#: title and abstract in HTML with some hits marked, as quoted-printable: readers with the same keywords share them
+QUOTED_MARKS: Kept[tuple[Shared, frozenset[Hit]], tuple[bytes, bytes]] = Kept(1 << 14, _marked)
+
+#: papers in the words of a language
+SHARED: Kept[tuple[Paper, Tier, Words], Shared] = Kept(4096, _shared)
 
 
 def _shared_card(paper: Paper, tier: Tier, words: Words, *, has_abstract: bool) -> SharedCard:
@@ -159,12 +179,12 @@ def _shared_card(paper: Paper, tier: Tier, words: Words, *, has_abstract: bool) 
 
 def _personal(ranked: RankedPaper, number: int, shared: Shared, words: Words) -> Personal:
     """What a card says to the one reader for whom the paper was ranked."""
-    told, in_title, in_abstract = weigh(ranked)
+    told, marked = weigh(ranked.matches)
     why = tuple(reasons(told, words))
     return Personal(
         number=printed_number(number),
-        title=shared.title.marked(in_title),
-        abstract=shared.abstract.marked(in_abstract),
+        title=shared.title.marked(spans(marked, Field.TITLE)),
+        abstract=shared.abstract.marked(spans(marked, Field.ABSTRACT)),
         why=why,
         reasons=listed(why[:1] if shared.card.tier is Tier.LINE else why),
         reason=listed(why[:1]),

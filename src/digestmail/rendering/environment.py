@@ -73,6 +73,8 @@ def fold(text: str, indent: int = 0, width: int = COLUMNS) -> str:
         while len(text) > room and (end := text.rfind(" ", 0, room + 1)) > 0:
             lines.append(text[:end])
             text = text[end + 1 :]
+        if len(text) <= room:
+            return ("\n" + " " * indent).join([*lines, text])
     line, used = "", 0
     for word in _pieces(text.split(), room):
         taken = columns(word)

@@ -1,28 +1,20 @@
 """Titles and abstracts as a card shows them: cut to sentences, with the matched words marked. Pure."""
 
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from itertools import chain
 from typing import Self
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from digestmail.text.clean import clean_line, shorten
-from digestmail.text.quoted import quoted
 from digestmail.text.sentences import lead
-from digestmail.text.tex import to_html
+from digestmail.text.tex import has_scripts, to_html
 
 Span = tuple[int, int]
-#: ranges of a text that matches mark, match by match
-Spans = tuple[tuple[Span, ...], ...]
 
 # The longest abstract of 74,728 on arXiv has 3,488 characters; longer ones are not abstracts.
 _LONGEST = 3600
 _SENTENCE_WIDTH = 220
-# looks in HTML as it does here: nothing to escape, raise or lower
-_PLAIN = re.compile(r"[A-Za-z0-9\s.,;:()/+*?!%@#|~$\[\]{}\\-]*", re.ASCII)
 
 
 class Printed(str):
@@ -53,25 +45,19 @@ class Excerpt:
     def __str__(self) -> str:
         return "".join(words for _, words in self.pieces)
 
-    def marked(self, spans: Spans) -> Printed:
+    def marked(self, spans: Iterable[Span]) -> Printed:
         """The excerpt with these ranges of the source in ``<b>``; ranges that do not fit into a part are left out."""
-        return Printed(str(self), self._marked(spans))
+        return Printed(str(self), self.html(spans))
 
-    def _marked(self, spans: Spans) -> Markup:
-        ordered = sorted(chain.from_iterable(spans))
+    def html(self, spans: Iterable[Span]) -> Markup:
+        """The same, only in HTML."""
+        ordered = sorted(spans)
         parts = [part for start, words in self.pieces for part in _parts(start, words, ordered)]
         return Markup("".join(parts))  # noqa: S704 - every piece of it is escaped
 
 
-# readers with the same keywords have the same words marked
-@lru_cache(maxsize=1 << 14)
-def quoted_marks(excerpt: Excerpt, spans: Spans) -> bytes:
-    """HTML of an excerpt with these ranges marked, as quoted-printable."""
-    return quoted(excerpt._marked(spans))  # noqa: SLF001 - the other half of ``marked``
-
-
 def _parts(start: int | None, words: str, spans: Sequence[Span]) -> Iterator[str]:
-    html = str if _PLAIN.fullmatch(words) else to_html  # most are plain, and have many parts
+    html = to_html if has_scripts(words) else escape  # looked for once: there are many parts
     end, length = 0, len(words)
     for first, last in spans if start is not None else ():
         begin, stop = first - (start or 0), last - (start or 0)

@@ -5,21 +5,21 @@ issue there is left to do: to weigh its reasons, to look up encoded pieces, and 
 ``render_issue``, to the letter.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
 from markupsafe import escape
 
 from digestmail.model import Encoded, Issue, RankedPaper, Rendered
-from digestmail.rendering.cards import Shared, Tier, printed_number
+from digestmail.rendering.cards import QUOTED_MARKS, Shared, Tier, printed_number
 from digestmail.rendering.compile import CompiledTemplate
 from digestmail.rendering.environment import fold
-from digestmail.rendering.excerpts import quoted_marks
 from digestmail.rendering.issue import render_issue
+from digestmail.rendering.kept import Kept
 from digestmail.rendering.language import Words
-from digestmail.rendering.outline import Outline, Own, outline
-from digestmail.rendering.reasons import NEXT_IN_HTML, NEXT_IN_TEXT, quoted_list, weigh
+from digestmail.rendering.outline import Outline, outline
+from digestmail.rendering.reasons import quoted_reasons, weigh
 from digestmail.rendering.shared import SharedPieces
 from digestmail.rendering.slots import CARD, NotShared, Slotted
 from digestmail.text.quoted import quoted, unquoted
@@ -29,10 +29,10 @@ _Wrapping = tuple[int, int] | None
 
 
 class _Cards(NamedTuple):
-    """The cards of an issue, encoded, in pieces, in the order of their numbers."""
+    """The cards of an issue, encoded, in the order of their numbers."""
 
-    html: list[list[bytes]]
-    text: list[list[bytes]]
+    html: list[bytes]
+    text: list[bytes]
 
 
 class Joining:
@@ -77,7 +77,7 @@ class Joining:
         """The HTML of each card, encoded, in the order of their numbers; none when cards cannot be shared."""
         said = outline(issue, unsubscribe_url, tiers=tiers)
         cards = _cards(self._pieces, said.papers, said.shape.words) if self._pieces else None
-        return [b"".join(card) for card in cards.html] if cards else []
+        return cards.html if cards else []
 
     def _joined(self, said: Outline) -> Encoded | None:
         """None when not all can be shared, or the template has a mistake: filling it plainly tells where."""
@@ -89,56 +89,53 @@ class Joining:
         cards = _cards(self._pieces, papers, shape.words) if subject is not None else None
         if shell is None or subject is None or cards is None:
             return None
-        html = _filled(shell.html, own, cards.html, _in_html)
-        return Encoded(subject, html, _filled(shell.text, own, cards.text, _in_text))
+        html = _filled(shell.html, own.words, cards.html, _IN_HTML)
+        return Encoded(subject, html, _filled(shell.text, own.words, cards.text, _IN_TEXT))
 
 
 def _filled(
-    shell: Slotted, own: Own, cards: Sequence[list[bytes]], encode: Callable[[str, _Wrapping], bytes]
+    shell: Slotted, own: Sequence[str], cards: Sequence[bytes], kept: Kept[tuple[str, _Wrapping], bytes]
 ) -> tuple[bytes, ...]:
     pieces: list[bytes] = []
-    said = own.words
     for text, (name, at, wrapping) in zip(shell.texts, shell.places, strict=False):  # one more text than places
-        pieces.append(text)
-        if name == CARD:
-            pieces += cards[at]
-        else:
-            pieces.append(encode(said[at], wrapping))
+        pieces += text, cards[at] if name == CARD else kept[own[at], wrapping]
     return (*pieces, shell.texts[-1])
 
 
-@lru_cache(_KEPT_WORDS)
-def _in_html(words: str, wrapping: _Wrapping) -> bytes:
+def _in_html(key: tuple[str, _Wrapping]) -> bytes:
+    words, wrapping = key
     return quoted(escape(fold(words, *wrapping) if wrapping else words))
 
 
-@lru_cache(_KEPT_WORDS)
-def _in_text(words: str, wrapping: _Wrapping) -> bytes:
+def _in_text(key: tuple[str, _Wrapping]) -> bytes:
+    words, wrapping = key
     return quoted(fold(words, *wrapping) if wrapping else words)
+
+
+_IN_HTML: Kept[tuple[str, _Wrapping], bytes] = Kept(_KEPT_WORDS, _in_html)
+_IN_TEXT: Kept[tuple[str, _Wrapping], bytes] = Kept(_KEPT_WORDS, _in_text)
 
 
 def _cards(pieces: SharedPieces, papers: Sequence[tuple[RankedPaper, Shared]], words: Words) -> _Cards | None:
     cards = _Cards([], [])
     for number, (ranked, shared) in enumerate(papers, 1):
-        said, in_title, in_abstract = weigh(ranked)
-        card = pieces.card(shared, words, bool(said))
+        told, marked = weigh(ranked.matches)
+        card = pieces.cards[shared, words, bool(told)]
         if card is None:
             return None
-        if not card.all_reasons:
-            del said[1:]
-        why_in_html, why_in_text = quoted_list(said, words)
+        (html, in_html), (text, in_text), all_reasons = card
         number_in_html, number_in_text = _quoted_number(number)
+        reasons_in_html, reasons_in_text = quoted_reasons(told if all_reasons else told[:1], words)
         # in the order of ON_CARD
-        in_html = (
+        own = (
             number_in_html,
-            NEXT_IN_HTML.join(why_in_html),
-            why_in_html[0] if said else b"",
-            quoted_marks(shared.title, in_title),
-            quoted_marks(shared.abstract, in_abstract) if card.shows_abstract else b"",
+            *reasons_in_html,
+            *QUOTED_MARKS[shared, marked],
+            number_in_text,
+            *reasons_in_text,
         )
-        in_text = (number_in_text, NEXT_IN_TEXT.join(why_in_text), why_in_text[0] if said else b"")
-        cards.html.append(card.html.filled(in_html))
-        cards.text.append(card.text.filled(in_text))
+        cards.html.append(html % in_html(own))
+        cards.text.append(text % in_text(own))
     return cards
 
 

@@ -5,9 +5,9 @@ from datetime import date
 from functools import lru_cache
 from typing import NamedTuple, cast
 
-from digestmail.model import Cadence, CadenceKind, Issue, Keyword, RankedPaper, Receipt
+from digestmail.model import Cadence, CadenceKind, Field, Issue, Keyword, RankedPaper, Receipt
 from digestmail.ranking.profile import format_keyword
-from digestmail.rendering.cards import Shared, Tier, shared_of, tier
+from digestmail.rendering.cards import SHARED, Shared, Tier, tier
 from digestmail.rendering.language import Words, language
 from digestmail.text.clean import clean_line
 
@@ -82,7 +82,7 @@ def outline(
     wanted = profile.wanted
     asks = _Asks(bool(wanted), bool(profile.liked), any(ranked.topic for ranked in issue.papers))
     groups = list(_groups(issue, tiers, wanted, asks, words))
-    papers = [(ranked, shared_of(ranked.paper, room, words)) for _, group in groups for ranked, room in group]
+    papers = [(ranked, SHARED[ranked.paper, room, words]) for _, group in groups for ranked, room in group]
     newsletter, address = clean_line(issue.mailing_list.name), clean_line(reader.email)
     cadence, keywords = _cadence(reader.cadence, words), _keywords((*wanted, *profile.unwanted), words)
     shape = Shape(
@@ -149,6 +149,7 @@ def _preview(best: Sequence[Shared], words: Words) -> str:
     return " · ".join(filter(None, parts)) or str(best[0].title)
 
 
+@lru_cache(maxsize=1024)
 def _intro(asks: _Asks, size: int, words: Words) -> str:
     if not size:
         return words.gettext("A quiet day.")
@@ -221,7 +222,7 @@ def _cadence(cadence: Cadence, words: Words) -> str:
 
 
 def _keywords(asked: Sequence[Keyword], words: Words) -> str:
-    some = ", ".join(map(_unweighted, asked[:_KEYWORDS_SHOWN]))
+    some = ", ".join([_unweighted(one.phrase, one.field, one.negative, one.exact) for one in asked[:_KEYWORDS_SHOWN]])
     more = len(asked) - _KEYWORDS_SHOWN
     if more <= 0:
         return some
@@ -229,6 +230,5 @@ def _keywords(asked: Sequence[Keyword], words: Words) -> str:
 
 
 @lru_cache(maxsize=8192)
-def _unweighted(keyword: Keyword) -> str:
-    plain = Keyword(keyword.phrase, field=keyword.field, negative=keyword.negative, exact=keyword.exact)
-    return clean_line(format_keyword(plain))
+def _unweighted(phrase: str, field: Field, negative: bool, exact: bool) -> str:
+    return clean_line(format_keyword(Keyword(phrase, field=field, negative=negative, exact=exact)))

@@ -7,30 +7,31 @@ from typing import NamedTuple
 
 from markupsafe import Markup, escape
 
-from digestmail.model import Evidence, Field, RankedPaper
+from digestmail.model import Evidence, Field, Hit, Match
 from digestmail.rendering.environment import COLUMNS, columns, fold
-from digestmail.rendering.excerpts import Printed, Spans
+from digestmail.rendering.excerpts import Printed
+from digestmail.rendering.kept import Kept
 from digestmail.rendering.language import Words
 from digestmail.text.clean import clean_line
 from digestmail.text.quoted import quoted
 
-# what a reason is told from: keyword, field, matched words, how often, and how
-_Found = tuple[str, Field, str, int, Evidence]
-# all of that for one keyword or kind of opinion; or the number of keywords that are not told
-_What = tuple[_Found, ...] | int
-#: what is told, its per cent, and whether it speaks against the paper
-Told = tuple[_What, int | None, bool]
-#: what is told of a paper, and what is marked in its title and in its abstract
-Weighed = tuple[list[Told], Spans, Spans]
+# what is said of a place: field, matched words, how often, and how; of a hit: its keyword and places; or the number of
+# keywords that are not told
+_Place = tuple[Field, str, int, Evidence]
+_What = tuple[str, tuple[_Place, ...]] | int
+#: what is told (or the number of keywords that are not), its per cent, and whether it speaks against the paper
+Told = tuple[Hit | int, int | None, bool]
+#: what is told of a paper, and what is marked in its title and abstract
+Weighed = tuple[list[Told], frozenset[Hit]]
 # a list within a card, whose text begins four columns in
 _ITEM, _NEXT_ITEM, _NEXT_IN_HTML = 6, "\n    ", "; "
 _TOLD = 3
-_OPINIONS = frozenset((Evidence.LIKE, Evidence.DISLIKE))
-# some words of a keyword, here and there, would be a page full of bold
-_MARKED = frozenset((Evidence.EXACT, Evidence.NEAR))
+_KEPT = 1 << 14
 
-#: what stands between the items of ``quoted_list``
-NEXT_IN_HTML, NEXT_IN_TEXT = quoted(_NEXT_IN_HTML), quoted(_NEXT_ITEM)
+_QUOTED_NEXT_ITEM, _QUOTED_NEXT_IN_HTML = quoted(_NEXT_ITEM), quoted(_NEXT_IN_HTML)
+# as quoted-printable: all reasons, and the first alone
+_List = tuple[bytes, bytes]
+_NO_REASONS: tuple[_List, _List] = ((b"", b""), (b"", b""))
 
 
 class _Said(NamedTuple):
@@ -79,60 +80,46 @@ class Reason:
         return self._html
 
 
-def weigh(ranked: RankedPaper) -> Weighed:
-    """What the matches of a paper say and mark, in one pass: a reader's issue has seventy matches.
+def weigh(matches: Sequence[Match]) -> Weighed:
+    """What the matches of a paper say, and which of them are marked: a reader's issue has forty of them.
 
-    Reasons are one per keyword and per kind of opinion, the weightiest first, then those against it. Of more than four
-    only three are told one by one: the line is read in seconds, and mail clients cut long messages.
+    Reasons are told the weightiest first, then those against the paper. Of more than four only three are told one by
+    one: the line is read in seconds, and mail clients cut long messages.
     """
-    groups: dict[object, tuple[_Found, ...]] = {}
-    points: dict[object, float] = {}
-    in_title, in_abstract = [], []
-    for match in ranked.matches:
-        field, evidence = match.field, match.evidence
-        key: object = match.keyword
-        found = (match.keyword, field, match.text, match.count, evidence)
-        if evidence in _MARKED:
-            if field is Field.ABSTRACT:
-                in_abstract.append(match.spans)
-            elif field is Field.TITLE:
-                in_title.append(match.spans)
-        elif evidence in _OPINIONS:
-            key = (evidence,)  # a keyword may be called like a kind of opinion
-        if key in groups:
-            groups[key] += (found,)
-            points[key] += match.points
-        else:
-            groups[key], points[key] = (found,), match.points
-    # the same marks in the same order, whatever weights a reader's keywords have
-    in_title.sort()
-    in_abstract.sort()
-    return _told(groups, points), tuple(in_title), tuple(in_abstract)
+    points: list[float] = []
+    marked: list[Hit] = []
+    for match in matches:
+        points.append(match.points)
+        hit = match.hit
+        if hit.written:
+            marked.append(hit)
+    # a set: whatever weights a reader's keywords have
+    return _told(matches, points), frozenset(marked)
 
 
-def _told(groups: dict[object, tuple[_Found, ...]], points: dict[object, float]) -> list[Told]:
+def _told(matches: Sequence[Match], points: Sequence[float]) -> list[Told]:
     """The reasons with their shares, which add up to 100; a single one has none."""
-    wanted = sorted(points, key=points.__getitem__, reverse=True)
-    while wanted and points[wanted[-1]] <= 0:
-        wanted.pop()
+    wanted = len(points)
+    while wanted and points[wanted - 1] <= 0:
+        wanted -= 1
     told: list[Told]
-    if len(wanted) > 1:
-        shares = percentages([points[key] for key in wanted])
-        count = len(wanted) if len(wanted) <= _TOLD + 1 else _TOLD
-        told = [(groups[key], share, False) for key, share in zip(wanted[:count], shares, strict=False)]
-        if count < len(wanted):
-            told.append((len(wanted) - count, sum(shares[count:]), False))
+    if wanted > 1:
+        shares = percentages(points[:wanted])
+        count = wanted if wanted <= _TOLD + 1 else _TOLD
+        told = [(match.hit, share, False) for match, share in zip(matches[:count], shares, strict=False)]
+        if count < wanted:
+            told.append((wanted - count, sum(shares[count:]), False))
     else:
-        told = [(groups[key], None, False) for key in wanted]
-    if wanted and len(wanted) < len(groups):
-        told += [(found, None, True) for key, found in groups.items() if points[key] < 0]
+        told = [(match.hit, None, False) for match in matches[:wanted]]
+    if 0 < wanted < len(points):
+        told += [(match.hit, None, True) for match in matches[wanted:] if match.points < 0]
     return told
 
 
 def reasons(told: Iterable[Told], words: Words) -> Iterator[Reason]:
     """What is told, in words."""
     for what, share, against in told:
-        said, percent = _said(what, words, against), _share(share)
+        said, percent = _said(_what(what), words, against), _share(share)
         text, html = said.text, said.html
         if percent:
             text, html = f"{text} ({percent})", f"{html} ({escape(percent)})"
@@ -145,26 +132,35 @@ def listed(why: Sequence[Reason]) -> Printed:
     return Printed(text, Markup(_NEXT_IN_HTML.join([reason.__html__() for reason in why])))  # noqa: S704 - each is escaped
 
 
-def quoted_list(told: Sequence[Told], words: Words) -> tuple[list[bytes], list[bytes]]:
-    """HTML and text of the reasons as ``listed`` has them, each as quoted-printable; join them with the two below."""
+def quoted_reasons(told: Iterable[Told], words: Words) -> tuple[_List, _List]:
+    """The reasons in HTML and in text, as ``listed`` has them: all of them, and the first alone."""
     in_html, in_text = [], []
     for what, share, against in told:
-        html, text, left = _quoted(what, words, against)
+        html, text, left = _QUOTED[words, against][what]
         share_in_html, beside, below, width = _QUOTED_SHARES[share]
         in_html.append(html + share_in_html)
         in_text.append(text + (beside if width <= left else below))
-    return in_html, in_text
+    if not in_html:
+        return _NO_REASONS
+    return (_QUOTED_NEXT_IN_HTML.join(in_html), in_html[0]), (_QUOTED_NEXT_ITEM.join(in_text), in_text[0])
 
 
 def percentages(parts: Sequence[float]) -> list[int]:
     """Whole per cent that add up to 100, by the largest remainders (Hamilton's method)."""
     factor = 100 / sum(parts)
-    exact = [part * factor for part in parts]
-    shares = [int(part) for part in exact]
-    if missing := 100 - sum(shares):
-        left = [share - part for share, part in zip(shares, exact, strict=True)]
-        for at in sorted(range(len(parts)), key=left.__getitem__)[:missing]:
-            shares[at] += 1
+    shares: list[int] = []
+    left: list[float] = []
+    missing = 100
+    for part in parts:
+        exact = part * factor
+        share = int(exact)
+        missing -= share
+        shares.append(share)
+        left.append(share - exact)
+    for least in sorted(left)[:missing]:
+        at = left.index(least)
+        shares[at] += 1
+        left[at] = 1.0  # has got what it lacked
     return shares
 
 
@@ -172,13 +168,30 @@ def _share(percent: int | None) -> str:
     return "" if percent is None else f"{percent}%" if percent else "<1%"
 
 
-# readers share keywords and papers, and so what was found, but seldom its share
-@lru_cache(maxsize=1 << 14)
-def _quoted(what: _What, words: Words, against: bool) -> _Quoted:
+def _what(told: Hit | int) -> _What:
+    """The same for many hits: papers use the same words in other places."""
+    if isinstance(told, int):
+        return told
+    # how often some of its words stand there is not told
+    return told.keyword, tuple(
+        [(one.field, one.text, 0 if one.evidence is Evidence.WORDS else one.count, one.evidence) for one in told.places]
+    )
+
+
+@lru_cache(maxsize=_KEPT)
+def _quote(what: _What, words: Words, against: bool) -> _Quoted:
     said = _said(what, words, against)
     item = fold(f"- {said.text}", _ITEM)
     last = item.rpartition("\n")[2].lstrip()
     return _Quoted(quoted(said.html), quoted(item), COLUMNS - _ITEM - columns(last))
+
+
+def _quotes(words: Words, against: bool) -> Kept[Hit | int, _Quoted]:
+    return Kept(_KEPT, lambda told: _quote(_what(told), words, against))
+
+
+# readers share keywords and papers, and so hits, but seldom what these are worth
+_QUOTED: Kept[tuple[Words, bool], Kept[Hit | int, _Quoted]] = Kept(64, lambda key: _quotes(*key))
 
 
 def _quoted_share(share: int | None) -> tuple[bytes, bytes, bytes, int]:
@@ -196,41 +209,45 @@ def _said(what: _What, words: Words, against: bool) -> _Said:
     if isinstance(what, int):
         more = words.ngettext("%(num)s more keyword", "%(num)s more keywords", what)
         return _Said("", "", more, more, str(escape(more)))
-    keyword, found, where = _in_words(what, words)
-    but = words.gettext("but") + " " if against else ""
-    return _Said(
-        keyword,
-        found,
-        where,
-        text=f"{but}{f'*{found}* ' if found else ''}{where}",
-        html=f"{escape(but)}{f'<b>{escape(found)}</b> ' if found else ''}{escape(where)}",
-    )
+    keyword, found, where = _in_words(*what, words)
+    text, html = where, str(escape(where))
+    if found:
+        text, html = f"*{found}* {text}", f"<b>{escape(found)}</b> {html}"
+    if against:
+        but = words.gettext("but")
+        text, html = f"{but} {text}", f"{escape(but)} {html}"
+    return _Said(keyword, found, where, text, html)
 
 
-def _in_words(matches: tuple[_Found, ...], words: Words) -> tuple[str, str, str]:
+def _in_words(keyword: str, places: Sequence[_Place], words: Words) -> tuple[str, str, str]:
     """The keyword, the words of the paper, and where they stand."""
-    first, _, _, _, evidence = matches[0]
+    evidence = places[0][-1]
     if evidence is Evidence.LIKE:
-        return "", _written(matches), words.gettext("as in papers you asked for more of")
+        return "", _written(places), words.gettext("as in papers you asked for more of")
     if evidence is Evidence.DISLIKE:
-        return "", _written(matches), words.gettext("as in papers you asked for less of")
-    keyword = clean_line(first)
-    whole = [text for _, _, text, _, evidence in matches if evidence is not Evidence.WORDS]
+        return "", _written(places), words.gettext("as in papers you asked for less of")
+    keyword = clean_line(keyword)
+    whole = [text for _, text, _, evidence in places if evidence is not Evidence.WORDS]
     if not whole:
-        places = words.gettext(", ").join(_place(field, words) for _, field, _, _, _ in matches)
-        where = words.gettext("of «%(keyword)s» %(places)s", keyword=keyword, places=places)
-        return keyword, _written(matches) or keyword, where
-    where = words.gettext(", ").join(
-        [_where(field, count, evidence, words) for _, field, _, count, evidence in matches]
-    )
+        where = _some_words(keyword, tuple([field for field, _, _, _ in places]), words)
+        return keyword, _written(places) or keyword, where
+    where = words.gettext(", ").join([_where(field, count, evidence, words) for field, _, count, evidence in places])
     return keyword, clean_line(whole[0]) or keyword, where
 
 
-def _written(matches: Iterable[_Found]) -> str:
-    """The words of all matches, each once, however it is spelled."""
-    written = [word for _, _, text, _, _ in matches for word in clean_line(text).split(", ") if word]
-    folded = {word.casefold(): word for word in reversed(written)}
-    return ", ".join(dict.fromkeys(folded[word.casefold()] for word in written))
+def _written(places: Iterable[_Place]) -> str:
+    """The words of all places, each once, however it is spelled."""
+    written: dict[str, str] = {}
+    for _, text, _, _ in places:
+        for word in clean_line(text).split(", "):
+            written.setdefault(word.casefold(), word)
+    return ", ".join(filter(None, written.values()))
+
+
+@lru_cache(maxsize=8192)
+def _some_words(keyword: str, fields: tuple[Field, ...], words: Words) -> str:
+    places = words.gettext(", ").join([_place(field, words) for field in fields])
+    return words.gettext("of «%(keyword)s» %(places)s", keyword=keyword, places=places)
 
 
 @lru_cache(maxsize=1024)

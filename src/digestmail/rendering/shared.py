@@ -12,6 +12,7 @@ from digestmail.errors import TemplateError
 from digestmail.rendering.cards import Card, Personal, Shared, Tier
 from digestmail.rendering.compile import CompiledTemplate
 from digestmail.rendering.issue import context
+from digestmail.rendering.kept import Kept
 from digestmail.rendering.language import Words
 from digestmail.rendering.outline import Own, Shape
 from digestmail.rendering.slots import CARD, NotShared, Slot, Slotted, SlottedPart
@@ -19,8 +20,10 @@ from digestmail.text.clean import clean_line
 
 _KEPT_SHELLS, _KEPT_SUBJECTS, _KEPT_CARDS = 256, 4096, 4096
 _STRINGS = Own._fields[: Own._fields.index("headings")]
-#: what is one reader's own on a card, in HTML; in text title and abstract have no marks
-ON_CARD = ("number", "reasons", "reason", "title", "abstract")
+# what is one reader's own on a card; in text title and abstract have no marks
+_IN_HTML, _IN_TEXT = ("number", "reasons", "reason", "title", "abstract"), ("number", "reasons", "reason")
+#: the order in which a card is given both
+ON_CARD = (*((name, "html") for name in _IN_HTML), *((name, "text") for name in _IN_TEXT))
 _OUTSIDE = f"can only be used in block '{CARD}'"
 _NOT_ASKED_FOR = "cannot be used in the subject"
 _WHY = "is one reader's own: print all of it, 'card.reasons', or the first, 'card.reason'"
@@ -36,15 +39,10 @@ class SharedShell(NamedTuple):
 class _Card(NamedTuple):
     """One card in one part of the message."""
 
-    pieces: list[bytes]
-    #: the words for its places, from one reader's own in the order of ``ON_CARD``
-    pick: Callable[[Sequence[bytes]], tuple[bytes, ...]]
-
-    def filled(self, words: Sequence[bytes]) -> list[bytes]:
-        """The card of one reader."""
-        pieces = self.pieces.copy()
-        pieces[1::2] = self.pick(words)
-        return pieces
+    #: ``%b`` in each place
+    format: bytes
+    #: what stands there, from one reader's own in the order of ``ON_CARD``
+    pick: Callable[[Sequence[bytes]], object]
 
 
 class CardPieces(NamedTuple):
@@ -54,7 +52,6 @@ class CardPieces(NamedTuple):
     text: _Card
     #: whether it shows all reasons, or only the weightiest
     all_reasons: bool
-    shows_abstract: bool
 
 
 class SharedPieces:
@@ -74,7 +71,7 @@ class SharedPieces:
         self._subjects = lru_cache(_KEPT_SUBJECTS)(self._fill_subject)
 
         #: the card of one paper, with reasons or without
-        self.card = lru_cache(_KEPT_CARDS)(self._card)
+        self.cards: Kept[tuple[Shared, Words, bool], CardPieces | None] = Kept(_KEPT_CARDS, self._card)
 
     def shell(self, shape: Shape, own: Own) -> SharedShell | None:
         """All around the cards of an issue."""
@@ -101,10 +98,11 @@ class SharedPieces:
             self._note(fault)
             return None
 
-    def _card(self, shared: Shared, words: Words, has_reasons: bool) -> CardPieces | None:
+    def _card(self, key: tuple[Shared, Words, bool]) -> CardPieces | None:
+        shared, words, has_reasons = key
         full = {"abstract": shared.card.has_abstract, "reasons": has_reasons, "reason": has_reasons}
         slots: dict[str, Any] = {
-            name: Slot(f"card.{name}", at, full=full.get(name, True), wraps=False) for at, name in enumerate(ON_CARD)
+            name: Slot(f"card.{name}", at, full=full.get(name, True), wraps=False) for at, name in enumerate(_IN_HTML)
         }
         slots["why"] = Slot("card.why", rule=_WHY)
         own = Personal(**slots, has_reasons=has_reasons)
@@ -113,9 +111,9 @@ class SharedPieces:
         try:
             html = self._html.card({**words.context, CARD: Card.of(shared.card, own)})
             text = self._text.card({**words.context, CARD: Card.of(shared.card, in_text)})
-            shown = {ON_CARD[place.at] for place in (*html.places, *text.places)}
+            shown = {_IN_HTML[place.at] for place in (*html.places, *text.places)}
             all_reasons = "reasons" in shown and shared.card.tier is not Tier.LINE
-            return CardPieces(_card_of(html), _card_of(text), all_reasons, "abstract" in shown)
+            return CardPieces(_card_of(html, "html"), _card_of(text, "text"), all_reasons)
         except NotShared as fault:
             self._note(fault)
             return None
@@ -125,11 +123,10 @@ class SharedPieces:
             self.faults.append(str(fault))
 
 
-def _card_of(card: Slotted) -> _Card:
-    order = [place.at for place in card.places]
-    pieces = [piece for text in card.texts for piece in (text, b"")]
-    pick = itemgetter(*order) if len(order) > 1 else lambda words: tuple([words[at] for at in order])
-    return _Card(pieces[:-1], pick)
+def _card_of(card: Slotted, part: str) -> _Card:
+    order = [ON_CARD.index((_IN_HTML[place.at], part)) for place in card.places]
+    pick = itemgetter(*order) if order else lambda _: ()
+    return _Card(b"%b".join([text.replace(b"%", b"%%") for text in card.texts]), pick)
 
 
 def _own_slots(shape: Shape, full: Sequence[bool] = (), rule: str = "") -> Own:

@@ -15,18 +15,34 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Row, Table, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from digestmail.model import Cadence, Evidence, Field, Issue, Match, Paper, RankedPaper, Receipt, Subscriber
+from digestmail.model import (
+    Cadence,
+    Evidence,
+    Field,
+    Hit,
+    Issue,
+    Match,
+    Paper,
+    Place,
+    RankedPaper,
+    Receipt,
+    Subscriber,
+)
 from digestmail.ranking.profile import format_keywords, parse_keywords
 from digestmail.storage import tables
 from digestmail.storage.corpus import paper_of
 from digestmail.storage.database import CHUNK, rows_by_id
 
 _FIELDS, _EVIDENCE = {str(one): one for one in Field}, {str(one): one for one in Evidence}
-_KEPT_PAPERS = 1 << 14
+_KEPT_PAPERS = _KEPT_HITS = 1 << 14
 _DIGEST_DIGITS = 32  # 128 bits
 # counts grow by the hour: they are kept in each plan, so that a snapshot is good for many
 _COUNTS = ("upvotes", "comments")
 _NOT_KEPT = (*_COUNTS, "first_seen")
+# a match of an older version: of one field, in a mapping at first, then in a row
+_OLD_MATCH = ("keyword", "field", "text", "count", "points", "spans", "evidence")
+_OLD_LENGTH = len(_OLD_MATCH) - 1  # the first version kept no kinds of evidence
+_OPINIONS = (Evidence.LIKE, Evidence.DISLIKE)
 _DATES = ("published", "listed")
 
 
@@ -88,7 +104,7 @@ def plan_json(issue: Issue, paper_ids: Mapping[str, int], snapshots: Mapping[str
                 "score": ranked.score,
                 "topic": ranked.topic,
                 **{name: getattr(ranked.paper, name) for name in _COUNTS},
-                "matches": [astuple(match) for match in ranked.matches],
+                "matches": [[match.keyword, match.points, [*map(astuple, match.places)]] for match in ranked.matches],
             }
             for ranked in issue.papers
         ],
@@ -111,11 +127,16 @@ class Planned(NamedTuple):
 
 
 class Shelf:
-    """Papers as plans name them. What a digest stands for never changes: it is read once, and all plans share it."""
+    """Papers and hits as plans name them: what is the same in many plans is one object, which all of them share.
+
+    What a digest stands for never changes: it is read once.
+    """
 
     def __init__(self) -> None:
         self._snapshots: dict[str, Paper] = {}
         self._counted: dict[tuple[str, int | None, int | None], Paper] = {}
+        #: as plans have them, and as they are read, by the row of the paper and the keyword
+        self._hits: dict[tuple[int, str], tuple[list[Any], Hit]] = {}
         #: plans of older versions name papers only, and papers change
         self._current: dict[int, Paper] = {}
 
@@ -124,6 +145,8 @@ class Shelf:
         wanted = [planned for plan in plans for planned in plan["papers"]]
         if len(self._counted) > _KEPT_PAPERS:
             self._snapshots, self._counted = {}, {}
+        if len(self._hits) > _KEPT_HITS:
+            self._hits = {}
         digests = {planned["snapshot"] for planned in wanted if "snapshot" in planned}
         for row in _snapshots(connection, digests - self._snapshots.keys()):
             self._snapshots[row.digest] = _paper_of_facts(row.facts)
@@ -140,6 +163,14 @@ class Shelf:
             self._counted[key] = replace(self._snapshots[digest], **counts)
         return self._counted[key]
 
+    def hit(self, paper_id: int, keyword: str, places: list[Any]) -> Hit:
+        """What a plan says of a keyword in a paper: most plans say the same, and comparing is cheaper than making."""
+        known = self._hits.get((paper_id, keyword))
+        if known is None or known[0] != places:
+            known = places, Hit(keyword, tuple(map(_place_of, places)))
+            self._hits[paper_id, keyword] = known
+        return known[1]
+
 
 def _snapshots(connection: Connection, digests: Iterable[str]) -> Iterator[Row[Any]]:
     snapshot, wanted = tables.paper_snapshot, sorted(digests)
@@ -151,7 +182,7 @@ def planned_of(plan: Mapping[str, Any], subscriber: Subscriber, shelf: Shelf) ->
     """Read a plan. ``shelf`` has its papers, ``subscriber`` is as it is today."""
     ranked = tuple(
         # plans of the first version have no topics
-        RankedPaper(shelf.paper(one), one["score"], tuple(map(_match_of, one["matches"])), one.get("topic", ""))
+        RankedPaper(shelf.paper(one), one["score"], _matches_of(one, shelf), one.get("topic", ""))
         for one in plan["papers"]
     )
     return Planned(_as_planned(subscriber, plan, ranked), ranked, Receipt(**plan["receipt"]))
@@ -180,8 +211,34 @@ def _as_planned(subscriber: Subscriber, plan: Mapping[str, Any], ranked: Sequenc
     )
 
 
-def _match_of(planned: Sequence[Any] | Mapping[str, Any]) -> Match:
-    if isinstance(planned, Mapping):  # as older versions wrote them, the first one without kinds of evidence
-        planned = [planned.get(name, Evidence.EXACT) for name in Match.__dataclass_fields__]
-    keyword, field, text, count, points, spans, evidence = planned
-    return Match(keyword, _FIELDS[field], text, count, points, tuple(map(tuple, spans)), _EVIDENCE[evidence])
+def _matches_of(planned: Mapping[str, Any], shelf: Shelf) -> tuple[Match, ...]:
+    matches, paper_id = planned["matches"], planned["id"]
+    if matches and len(matches[0]) >= _OLD_LENGTH:
+        matches = _by_keyword(matches)
+    return tuple([Match(shelf.hit(paper_id, keyword, places), points) for keyword, points, places in matches])
+
+
+def _by_keyword(planned: Sequence[Sequence[Any] | Mapping[str, Any]]) -> list[tuple[str, float, list[list[Any]]]]:
+    """Matches of older versions, one for each field, as they are kept today: one for each keyword or kind of opinion.
+
+    The first version kept no kinds of evidence.
+    """
+    groups: dict[tuple[str, ...], list[Sequence[Any]]] = {}
+    for one in planned:
+        match = [one.get(name, Evidence.EXACT) for name in _OLD_MATCH] if isinstance(one, Mapping) else one
+        keyword, evidence = match[0], match[-1]
+        groups.setdefault((keyword,) if evidence not in _OPINIONS else ("", evidence), []).append(match)
+    found = []
+    for matches in groups.values():
+        whole = sum(match[4] for match in matches)
+        places = [
+            [field, text, count, spans, evidence, points / whole if whole else 0.0]
+            for _, field, text, count, points, spans, evidence in matches
+        ]
+        found.append((matches[0][0], whole, places))
+    return sorted(found, key=lambda match: -match[1])
+
+
+def _place_of(planned: Sequence[Any]) -> Place:
+    field, text, count, spans, evidence, share = planned
+    return Place(_FIELDS[field], text, count, tuple(map(tuple, spans)), _EVIDENCE[evidence], share)

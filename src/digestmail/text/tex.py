@@ -73,9 +73,14 @@ def to_text(tex: str) -> str:
 
 def to_html(text: str) -> Markup:
     """What ``to_text`` wrote, escaped, its raised and lowered parts as ``<sup>`` and ``<sub>``."""
-    if "^(" not in text and "_(" not in text and (text.isascii() or not _SCRIPT.search(text)):
+    if not has_scripts(text):
         return escape(text)
     return Markup(_SCRIPTS.sub(_element, str(escape(text))))  # noqa: S704 - escaped one call before
+
+
+def has_scripts(text: str) -> bool:
+    """Whether anything may be raised or lowered in what ``to_text`` wrote; if not, ``escape`` does for ``to_html``."""
+    return "^(" in text or "_(" in text or bool(not text.isascii() and _SCRIPT.search(text))
 
 
 def _element(found: re.Match[str]) -> str:
