@@ -57,7 +57,7 @@ def test_a_plan_of_an_older_version_kept_matches_field_by_field(tmp_path: Path) 
     store.corpus.add(papers(1), NOON)
     plan(store, issue(papers(1)))
     with sqlite3.connect(tmp_path / "x.db") as file:
-        [[kept]] = file.execute("SELECT plan FROM delivery")
+        [[kept]] = file.execute("SELECT content FROM plan")
         older = json.loads(kept)
         older["papers"][0]["matches"] = [
             ["a", "title", "A", 1, 2.0, [[0, 1]], "exact"],
@@ -67,7 +67,7 @@ def test_a_plan_of_an_older_version_kept_matches_field_by_field(tmp_path: Path) 
             ["b", "title", "b", 1, 1.25, [], "words"],
             ["papers like «D»", "abstract", "d", 1, -1.0, [], "dislike"],
         ]
-        file.execute("UPDATE delivery SET plan = ?", [json.dumps(older)])
+        file.execute("UPDATE plan SET content = ?", [json.dumps(older)])
     [delivery] = store.deliveries.find()
     assert delivery.papers[0].matches == (
         in_all(

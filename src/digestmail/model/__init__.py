@@ -1,0 +1,60 @@
+"""The nouns. Frozen, slotted, tuples inside; instants are aware UTC, days are plain dates. Pure."""
+
+from digestmail.model.deliveries import Attempt, AttemptEvent, Delivery, DeliveryStatus, Envelope
+from digestmail.model.issues import (
+    Encoded,
+    Hit,
+    Issue,
+    MailingList,
+    Match,
+    Place,
+    RankedPaper,
+    Ranking,
+    Receipt,
+    Rendered,
+)
+from digestmail.model.papers import Paper, SkippedEntry
+from digestmail.model.readers import (
+    WEEKDAYS,
+    Cadence,
+    CadenceKind,
+    Evidence,
+    Field,
+    Gate,
+    Keyword,
+    Origin,
+    Profile,
+    Subscriber,
+    SubscriberStatus,
+)
+
+__all__ = [
+    "WEEKDAYS",
+    "Attempt",
+    "AttemptEvent",
+    "Cadence",
+    "CadenceKind",
+    "Delivery",
+    "DeliveryStatus",
+    "Encoded",
+    "Envelope",
+    "Evidence",
+    "Field",
+    "Gate",
+    "Hit",
+    "Issue",
+    "Keyword",
+    "MailingList",
+    "Match",
+    "Origin",
+    "Paper",
+    "Place",
+    "Profile",
+    "RankedPaper",
+    "Ranking",
+    "Receipt",
+    "Rendered",
+    "SkippedEntry",
+    "Subscriber",
+    "SubscriberStatus",
+]

@@ -1,0 +1,103 @@
+"""Issues on their way: messages, states, attempts."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+
+from digestmail.model.issues import RankedPaper, Receipt
+from digestmail.model.readers import Subscriber
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Envelope:
+    """What a transport takes: two paths (RFC 5321 §2.3.1) and the final bytes (RFC 5322, CRLF)."""
+
+    mail_from: str
+    rcpt_to: str
+    message_id: str
+    slot: date
+    content: bytes
+
+
+class DeliveryStatus(StrEnum):
+    PLANNED = "planned"
+    SENDING = "sending"
+    SENT = "sent"
+    DEFERRED = "deferred"
+    FAILED = "failed"
+    #: waits for a person: nobody knows whether it was accepted, or it kills the processes that send it
+    HELD = "held"
+    CANCELLED = "cancelled"
+    #: nothing to send for this slot; a later run of the same day may still fill it
+    EMPTY = "empty"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """An issue on its way, with the plan it is rendered from."""
+
+    id: int
+    #: as they were when it was planned, but for address and status
+    subscriber: Subscriber
+    slot: date
+    status: DeliveryStatus
+    #: as they were when it was planned
+    papers: tuple[RankedPaper, ...]
+    receipt: Receipt
+    planned_at: datetime
+    #: how often the operator has asked for it anew
+    generation: int = 0
+    #: the Message-ID of every attempt; empty when it was planned by a version that kept none
+    message_id: str = ""
+    #: names the compiled template of every attempt in the store; None: today's
+    template: str | None = None
+    attempts: int = 0
+    #: grows with every claim; only the holder of the newest one may settle
+    fence: int = 0
+    #: processes that died while they were sending it
+    crashes: int = 0
+    #: attempts of which nobody knows whether the message was accepted
+    ambiguous: int = 0
+    #: SHA-256 (hex) of the content of the last attempt that came as far as that
+    digest: str | None = None
+    next_at: datetime | None = None
+    settled_at: datetime | None = None
+    #: the last answer of the transport: its status code, if any, and its words; or why nothing was sent
+    code: str = ""
+    note: str = ""
+
+
+class AttemptEvent(StrEnum):
+    """What can happen to a delivery; ``storage.claims`` says when each is written."""
+
+    #: the next step cannot be taken back: the final dot, the link of a file
+    COMMITTED = "committed"
+    SENT = "sent"
+    DEFERRED = "deferred"
+    FAILED = "failed"
+    #: accepted or not, nobody knows; what follows from it is the delivery's status
+    AMBIGUOUS = "ambiguous"
+    #: the process that was sending it died before anything could be accepted
+    CRASHED = "crashed"
+    #: somebody wanted to go on with it who had lost the claim
+    STALE = "stale"
+    HELD = "held"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+    #: given back untried
+    RELEASED = "released"
+    #: the operator has decided
+    RESOLVED = "resolved"
+    RESENT = "resent"
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One line of a delivery's past."""
+
+    at: datetime
+    event: AttemptEvent
+    #: the claim under which it happened
+    fence: int = 0
+    code: str = ""
+    note: str = ""
