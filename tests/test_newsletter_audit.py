@@ -203,7 +203,7 @@ def test_a_newsletter_that_nobody_runs_any_more_is_overdue(store: Store) -> None
 
 def test_what_is_held_or_waits_for_long_wakes_somebody(store: Store) -> None:
     house = held(store)
-    assert alarms(house, status(house)) == ["held: 1 deliveries wait for 'digestmail resolve' (the first: 1)"]
+    assert alarms(house, status(house)) == ["held: 1, for 'digestmail resolve' to decide (the first is delivery 1)"]
 
 
 def test_a_delivery_that_waits_for_half_a_day_wakes_somebody(store: Store) -> None:
@@ -219,7 +219,7 @@ def test_a_delivery_that_waits_for_half_a_day_wakes_somebody(store: Store) -> No
     clock.advance(hours=12)
     assert alarms(house, status(house)) == []
     clock.advance(minutes=1)
-    assert alarms(house, status(house)) == ["waiting: 1 deliveries, the oldest since 2026-06-30 12:00 UTC: 451 busy"]
+    assert alarms(house, status(house)) == ["waiting: 1, the oldest since 2026-06-30 12:00 UTC: 451 busy"]
 
 
 def test_a_source_that_is_silent_for_two_days_wakes_somebody(store: Store) -> None:

@@ -81,7 +81,7 @@ def check_store(url: str, path: Path | None) -> Iterator[Check]:
     for problem in problems[:_SHOWN]:
         yield Check(State.FAILED, "store", problem, "stop every digestmail, then restore it from a backup")
     if not problems:
-        yield Check(State.OK, "store", f"whole, {papers} papers and {readers} subscribers")
+        yield Check(State.OK, "store", f"whole; papers: {papers}, subscribers: {readers}")
 
 
 def check_private(files: Mapping[Path, bool]) -> Iterator[Check]:

@@ -82,12 +82,12 @@ def _overdue(newsletter: Newsletter, now: datetime) -> Iterator[str]:
 def _stuck(state: Status, now: datetime) -> Iterator[str]:
     held = [delivery for delivery in state.unfinished if delivery.status is DeliveryStatus.HELD]
     if held:
-        yield f"held: {len(held)} deliveries wait for 'digestmail resolve' (the first: {held[-1].id})"
+        yield f"held: {len(held)}, for 'digestmail resolve' to decide (the first is delivery {held[-1].id})"
     waiting = (DeliveryStatus.PLANNED, DeliveryStatus.DEFERRED)
     late = [one for one in state.unfinished if one.status in waiting and one.planned_at < now - _DEFERRED]
     if late:
         oldest = min(late, key=lambda delivery: delivery.planned_at)
-        yield f"waiting: {len(late)} deliveries, the oldest since {oldest.planned_at:%Y-%m-%d %H:%M} UTC: {oldest.note}"
+        yield f"waiting: {len(late)}, the oldest since {oldest.planned_at:%Y-%m-%d %H:%M} UTC: {oldest.note}"
 
 
 def _silent(newsletter: Newsletter, now: datetime) -> Iterator[str]:
