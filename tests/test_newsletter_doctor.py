@@ -65,7 +65,7 @@ def test_a_whole_store_is_good(tmp_path: Path) -> None:
     path = tmp_path / "x.db"
     found = list(check_store(store_at(path), path))
     assert [check.state for check in found] == [State.OK, State.OK]
-    assert found[-1].found == "whole, 200 papers and 1 subscribers"
+    assert found[-1].found == "whole; papers: 200, subscribers: 1"
 
 
 def test_a_store_that_is_not_there_yet_is_not_made(tmp_path: Path) -> None:

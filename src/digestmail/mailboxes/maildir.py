@@ -42,7 +42,7 @@ class MaildirMailbox:
         try:
             path.rename(self._folder / "cur" / f"{base}{_FLAGS}{flags}")
         except FileNotFoundError:
-            pass  # a mail program was quicker
+            return  # a mail program was quicker
         except OSError as error:
             raise MailboxUnavailable(f"{path}: cannot be marked as seen: {error.strerror}") from error
 

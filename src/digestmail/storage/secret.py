@@ -58,7 +58,7 @@ def _link(name: str, path: Path) -> None:
     try:
         os.link(name, path)
     except FileExistsError:
-        pass  # another process was first: its secret is the secret
+        return  # another process was first: its secret is the secret
     except OSError as error:
         if error.errno not in _NO_LINKS:
             raise

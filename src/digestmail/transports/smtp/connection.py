@@ -8,6 +8,7 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from enum import Enum
 from ipaddress import ip_address
 from pathlib import Path
@@ -262,26 +263,23 @@ class Connection:
 
     async def alive(self) -> bool:
         """Whether the server still answers (NOOP). If not, the connection is closed."""
+        is_alive = False
         try:
-            self._wire.write(b"NOOP\r\n")
-            if (await self._wire.reply(self._deadlines.noop)).ok:
-                return True
-        except BrokenError:
-            pass
-        except BaseException:
-            self.abort()
-            raise
-        self.abort()
-        return False
+            with suppress(BrokenError):
+                self._wire.write(b"NOOP\r\n")
+                is_alive = (await self._wire.reply(self._deadlines.noop)).ok
+        finally:
+            if not is_alive:
+                self.abort()
+        return is_alive
 
     async def quit(self) -> None:
         """Say goodbye, wait a moment for the answer, and hang up."""
         try:
             if self.usable:
                 self._wire.write(b"QUIT\r\n")
-                await self._wire.reply(self._deadlines.quit)
-        except BrokenError:
-            pass
+                with suppress(BrokenError):
+                    await self._wire.reply(self._deadlines.quit)
         finally:
             self.abort()
         await self._wire.closed()

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from digestmail.errors import DeliveryAmbiguous, DeliveryDeferred, TransportError, TransportUnavailable
@@ -66,10 +67,8 @@ class Route:
         begun_in = self.window.round
         connection = await self._kept()
         if connection is not None:
-            try:
+            with suppress(_StaleError):
                 return await self._over(connection, message, commit, begun_in)
-            except _StaleError:
-                pass
         return await self._over(await self._new(begun_in), message, commit, begun_in, kept=False)
 
     async def _over(

@@ -89,7 +89,7 @@ class SmtpTransport:
                 errors.append(error.error)
                 error.error.__cause__ = error.__cause__
             except BusyError:
-                pass
+                continue
             finally:
                 self._routes.give_back(route)
         raise _together(errors)
