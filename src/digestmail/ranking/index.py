@@ -127,7 +127,6 @@ class Index:
         excludes: Sequence[AbstractSet[str]] | None = None,
     ) -> Iterator[Chosen]:
         """For each profile what an issue of ``size`` shows (see ``choose``), without the keys in its exclude."""
-        self.learn(profiles)
         sizes = [size] * len(profiles) if isinstance(size, int) else size
         barred = [self._barred(keys) for keys in excludes] if excludes is not None else [()] * len(profiles)
         block = min(_MOST_ROWS, max(1, _CELLS // max(1, len(self._papers))))
@@ -138,8 +137,14 @@ class Index:
             which = [
                 rows.setdefault((profiles[place], sizes[place], tuple(barred[place])), len(rows)) for place in places
             ]
-            asked, counts, kept_out = zip(*rows, strict=True)
-            chosen = list(self._join.choose(self._asked(asked, kept_out), counts))
+            some, counts, kept_out = zip(*rows, strict=True)
+            try:
+                asked = self._asked(some, kept_out)
+            except KeyError:
+                # not looked for beforehand: that would cost as much as the answer, and most callers have learned them
+                self.learn(profiles)
+                asked = self._asked(some, kept_out)
+            chosen = list(self._join.choose(asked, counts))
             yield from (chosen[row] for row in which)
 
     def _barred(self, keys: AbstractSet[str]) -> list[int]:
