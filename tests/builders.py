@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 
 from digestmail.model import (
     Evidence,
     Field,
     Hit,
+    Inquiry,
     Issue,
     MailingList,
     Match,
@@ -15,8 +16,10 @@ from digestmail.model import (
     Place,
     RankedPaper,
     Receipt,
+    SkippedEntry,
     Subscriber,
 )
+from digestmail.protocols import Source
 from digestmail.ranking.profile import parse_keywords
 from digestmail.text.identity import title_key
 
@@ -36,6 +39,16 @@ def papers(number: int, topic: str = "quantization") -> list[Paper]:
         paper(f"{topic.title()} number {index}", key=f"arxiv:2606.{index:05}", upvotes=number - index)
         for index in range(number)
     ]
+
+
+def asked(day: date = TODAY, **facts: object) -> Inquiry:
+    """What a source is asked at noon of a day."""
+    return Inquiry(datetime.combine(day, time(12), tzinfo=UTC), **facts)  # type: ignore[arg-type]
+
+
+def read(source: Source, day: date = TODAY, **facts: object) -> list[Paper | SkippedEntry]:
+    """The papers of a source, and what it could not read."""
+    return [entry for entry in source.fetch(asked(day, **facts)) if isinstance(entry, (Paper, SkippedEntry))]
 
 
 def subscriber(

@@ -15,6 +15,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from builders import asked
+from builders import read as read_from
 from digestmail.errors import SourceError, SourceFormatError, SourceUnavailable
 from digestmail.model import Paper, SkippedEntry
 from digestmail.sources.fetching import PoliteClient
@@ -46,7 +48,7 @@ def read(tmp_path: Path) -> Read:
     def reader(answer: Any, *, name: str = "daily.json") -> list[Paper | SkippedEntry]:
         path = tmp_path / name
         path.write_bytes(answer if isinstance(answer, bytes) else json.dumps(answer).encode())
-        return list(SavedHuggingFaceSource(path).fetch(TODAY))
+        return read_from(SavedHuggingFaceSource(path), TODAY)
 
     return reader
 
@@ -65,7 +67,7 @@ def test_every_era_of_real_answers_is_read_without_a_skipped_entry(shared_data: 
     files = sorted(shared_data("hf_daily_papers").glob("*.json"))
     assert len(files) >= 50
     for file in files:
-        papers = list(SavedHuggingFaceSource(file).fetch(TODAY))
+        papers = read_from(SavedHuggingFaceSource(file), TODAY)
         raw = json.loads(file.read_bytes())
         assert [paper.key for paper in papers if isinstance(paper, Paper)] == [
             f"arxiv:{each['paper']['id']}" for each in raw
@@ -83,13 +85,13 @@ def test_every_era_of_real_answers_is_read_without_a_skipped_entry(shared_data: 
 def test_mangled_real_answers_are_refused_with_what_was_found(shared_data: Callable[[str], Path]) -> None:
     for file in sorted(shared_data("hf_malformed").glob("*.json")):
         with pytest.raises(SourceFormatError) as caught:
-            list(SavedHuggingFaceSource(file).fetch(TODAY))
+            read_from(SavedHuggingFaceSource(file), TODAY)
         assert str(caught.value).startswith(f"huggingface:{file.name}: none of ")
         assert str(caught.value).endswith("a string instead of an object")
 
 
 def test_the_sample_answer_reads_without_a_skipped_entry() -> None:
-    papers = list(SavedHuggingFaceSource(SAMPLES / "daily-papers.json").fetch(TODAY))
+    papers = read_from(SavedHuggingFaceSource(SAMPLES / "daily-papers.json"), TODAY)
     assert [paper.key for paper in papers if isinstance(paper, Paper)] == [
         "arxiv:2401.15947",
         "arxiv:2401.04658",
@@ -254,7 +256,7 @@ def test_an_answer_that_is_none_is_refused_with_what_was_found(read: Read, answe
 def test_an_error_names_the_file_when_the_source_has_another_name(tmp_path: Path) -> None:
     (tmp_path / "x.json").write_text("{}")
     with pytest.raises(SourceFormatError, match=r"^mine: x.json: an object instead"):
-        list(SavedHuggingFaceSource(tmp_path / "x.json", name="mine").fetch(TODAY))
+        read_from(SavedHuggingFaceSource(tmp_path / "x.json", name="mine"), TODAY)
 
 
 def test_an_empty_list_is_a_weekend(read: Read) -> None:
@@ -263,14 +265,14 @@ def test_an_empty_list_is_a_weekend(read: Read) -> None:
 
 def test_a_missing_file_says_why(tmp_path: Path) -> None:
     with pytest.raises(SourceUnavailable, match=r"^huggingface:gone.json: cannot read .*: No such file or directory$"):
-        list(SavedHuggingFaceSource(tmp_path / "gone.json").fetch(TODAY))
+        read_from(SavedHuggingFaceSource(tmp_path / "gone.json"), TODAY)
 
 
 def test_a_file_of_more_than_20_mb_is_refused(tmp_path: Path) -> None:
     with (tmp_path / "big.json").open("wb") as file:
         file.truncate(20_000_001)
     with pytest.raises(SourceFormatError, match=r"big.json is larger than 20 MB"):
-        list(SavedHuggingFaceSource(tmp_path / "big.json").fetch(TODAY))
+        read_from(SavedHuggingFaceSource(tmp_path / "big.json"), TODAY)
 
 
 json_values = st.recursive(
@@ -305,7 +307,7 @@ def check_any(answer: bytes) -> None:
         path = Path(folder, "2026-06-30.json")
         path.write_bytes(answer)
         try:
-            entries = list(SavedHuggingFaceSource(path).fetch(TODAY))
+            entries = read_from(SavedHuggingFaceSource(path), TODAY)
         except SourceError as error:
             assert "\n" not in str(error)  # noqa: PT017 - no error is as good as one
         else:
@@ -373,7 +375,7 @@ def api() -> Iterator[Api]:
 
 def test_the_last_days_are_asked_for_oldest_first(api: Api, client: PoliteClient) -> None:
     api.days = {"2026-06-30": [entry(1)], "2026-07-01": [entry(2)]}
-    papers = list(HuggingFaceSource(client, url=api.url).fetch(TODAY))
+    papers = read_from(HuggingFaceSource(client, url=api.url), TODAY)
     assert [paper.key for paper in papers if isinstance(paper, Paper)] == ["arxiv:2606.00001", "arxiv:2606.00002"]
     assert api.asked == [
         {"date": "2026-06-30", "limit": "100", "p": "0"},
@@ -383,7 +385,7 @@ def test_the_last_days_are_asked_for_oldest_first(api: Api, client: PoliteClient
 
 def test_an_entry_without_a_listing_day_gets_the_requested_one(api: Api, client: PoliteClient) -> None:
     api.days = {"2026-07-01": [entry(submittedOnDailyAt=None)]}
-    assert one(list(HuggingFaceSource(client, url=api.url).fetch(TODAY))).listed == TODAY
+    assert one(read_from(HuggingFaceSource(client, url=api.url), TODAY)).listed == TODAY
 
 
 @pytest.mark.parametrize(("papers", "requests"), [(0, 1), (1, 1), (2, 2), (5, 3), (6, 4)])
@@ -391,7 +393,7 @@ def test_a_day_is_read_page_by_page_until_one_is_short(
     api: Api, client: PoliteClient, papers: int, requests: int
 ) -> None:
     api.days = {"2026-07-01": [entry(number) for number in range(papers)]}
-    found = list(HuggingFaceSource(client, days=1, limit=2, url=api.url).fetch(TODAY))
+    found = read_from(HuggingFaceSource(client, days=1, limit=2, url=api.url), TODAY)
     assert len(found) == papers
     assert [query["p"] for query in api.asked] == [str(page) for page in range(requests)]
 
@@ -399,19 +401,19 @@ def test_a_day_is_read_page_by_page_until_one_is_short(
 def test_a_server_that_ignores_pages_is_asked_twice_at_most(api: Api, client: PoliteClient) -> None:
     api.pages = False
     api.days = {"2026-07-01": [entry(1), entry(2), "junk"]}
-    found = list(HuggingFaceSource(client, days=1, limit=3, url=api.url).fetch(TODAY))
+    found = read_from(HuggingFaceSource(client, days=1, limit=3, url=api.url), TODAY)
     assert len(found) == 3
     assert len(api.asked) == 2
 
 
 def test_a_day_without_end_is_left_after_twenty_pages(api: Api, client: PoliteClient) -> None:
     api.days = {"2026-07-01": [entry(number) for number in range(30)]}
-    assert len(list(HuggingFaceSource(client, days=1, limit=1, url=api.url).fetch(TODAY))) == 20
+    assert len(read_from(HuggingFaceSource(client, days=1, limit=1, url=api.url), TODAY)) == 20
 
 
 def test_a_skipped_entry_is_numbered_across_pages(api: Api, client: PoliteClient) -> None:
     api.days = {"2026-07-01": [entry(1), entry(2), entry(3), "junk"]}
-    found = list(HuggingFaceSource(client, days=1, limit=2, url=api.url).fetch(TODAY))
+    found = read_from(HuggingFaceSource(client, days=1, limit=2, url=api.url), TODAY)
     assert found[-1] == SkippedEntry("2026-07-01 entry 4", "a string instead of an object")
 
 
@@ -425,10 +427,10 @@ def test_a_skipped_entry_is_numbered_across_pages(api: Api, client: PoliteClient
 )
 def test_a_bad_day_does_not_cost_the_good_one(api: Api, client: PoliteClient, answer: bytes, why: str) -> None:
     api.days = {"2026-06-30": answer, "2026-07-01": [entry(2)]}
-    found: list[Paper | SkippedEntry] = []
+    found: list[object] = []
     source = HuggingFaceSource(client, url=api.url)
     with pytest.raises(SourceFormatError, match=f"^huggingface: {why}"):
-        found.extend(source.fetch(TODAY))
+        found.extend(source.fetch(asked(TODAY)))
     assert [each.key for each in found if isinstance(each, Paper)] == ["arxiv:2606.00002"]
 
 
@@ -436,4 +438,4 @@ def test_a_server_that_is_gone_is_not_asked_for_the_other_days(client: PoliteCli
     with closing(Api()) as gone:
         url = gone.url
     with pytest.raises(SourceUnavailable, match=r"^huggingface: cannot reach .*: Connection refused"):
-        list(HuggingFaceSource(client, days=30, url=url).fetch(TODAY))
+        read_from(HuggingFaceSource(client, days=30, url=url), TODAY)

@@ -12,6 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from builders import asked
+from builders import read as read_from
 from digestmail.errors import SourceError, SourceFormatError, SourceUnavailable
 from digestmail.model import Paper, SkippedEntry
 from digestmail.sources.files import LONGEST_LINE, JsonlSource, PaperLine
@@ -30,7 +32,7 @@ def read(tmp_path: Path) -> Read:
     def reader(*lines: Any, newline: bytes = b"\n") -> list[Paper | SkippedEntry]:
         path = tmp_path / "x.jsonl"
         path.write_bytes(newline.join(line if isinstance(line, bytes) else json.dumps(line).encode() for line in lines))
-        return list(JsonlSource(path).fetch(TODAY))
+        return read_from(JsonlSource(path), TODAY)
 
     return reader
 
@@ -50,14 +52,14 @@ def test_real_listings_are_read_without_a_skipped_line(shared_data: Callable[[st
     assert files
     for file in files[:8]:
         lines = [json.loads(line) for line in file.read_text().splitlines() if line]
-        papers = [entry for entry in JsonlSource(file).fetch(TODAY) if isinstance(entry, Paper)]
+        papers = [entry for entry in JsonlSource(file).fetch(asked(TODAY)) if isinstance(entry, Paper)]
         assert [paper.key for paper in papers] == [f"arxiv:{line['id']}" for line in lines]
         assert [paper.url for paper in papers] == [line["abs"] for line in lines]
         assert all(paper.abstract and paper.authors and paper.categories for paper in papers)
 
 
 def test_a_real_dump_of_preprints_is_read_with_its_dois(shared_data: Callable[[str], Path]) -> None:
-    papers = list(JsonlSource(shared_data("biorxiv/paperscraper_test_dump.jsonl")).fetch(TODAY))
+    papers = read_from(JsonlSource(shared_data("biorxiv/paperscraper_test_dump.jsonl")), TODAY)
     for paper in papers:
         assert isinstance(paper, Paper)
         assert paper.key == f"doi:{paper.doi}"
@@ -66,7 +68,7 @@ def test_a_real_dump_of_preprints_is_read_with_its_dois(shared_data: Callable[[s
 
 
 def test_the_sample_file_shows_the_three_kinds_of_key() -> None:
-    papers = list(JsonlSource(ROOT / "samples" / "papers.jsonl").fetch(TODAY))
+    papers = read_from(JsonlSource(ROOT / "samples" / "papers.jsonl"), TODAY)
     assert [paper.key for paper in papers if isinstance(paper, Paper)] == [
         "arxiv:1706.03762",
         "arxiv:2103.13630",
@@ -272,13 +274,13 @@ def test_a_file_without_a_paper_is_an_error_with_the_first_reason(read: Read, co
 
 def test_a_missing_file_says_why(tmp_path: Path) -> None:
     with pytest.raises(SourceUnavailable, match=r"^jsonl:gone.jsonl: cannot read .*: No such file or directory$"):
-        list(JsonlSource(tmp_path / "gone.jsonl").fetch(TODAY))
+        read_from(JsonlSource(tmp_path / "gone.jsonl"), TODAY)
 
 
 def test_papers_come_before_the_end_of_the_file_is_read(tmp_path: Path) -> None:
     path = tmp_path / "x.jsonl"
     path.write_bytes(b'{"title": "A"}\n' * 100_000)
-    papers = JsonlSource(path).fetch(TODAY)
+    papers = JsonlSource(path).fetch(asked(TODAY))
     assert isinstance(next(papers), Paper)
     path.write_bytes(b"")
     assert len(list(papers)) < 99_999
@@ -312,7 +314,7 @@ def test_any_lines_give_entries_or_a_source_error(content: list[bytes]) -> None:
         path = Path(folder, "x.jsonl")
         path.write_bytes(b"\n".join(content))
         try:
-            entries = list(JsonlSource(path).fetch(TODAY))
+            entries = read_from(JsonlSource(path), TODAY)
         except SourceError as error:
             assert "\n" not in str(error)  # noqa: PT017 - no error is as good as one
         else:
@@ -336,7 +338,7 @@ def test_what_a_line_says_is_what_is_read(
     with TemporaryDirectory() as folder:
         path = Path(folder, "x.jsonl")
         path.write_text(json.dumps(line))
-        paper = one(list(JsonlSource(path).fetch(TODAY)))
+        paper = one(read_from(JsonlSource(path), TODAY))
     assert paper.title == clean_line(title)
     assert (paper.published, paper.upvotes) == (published, upvotes)
     assert paper.categories == tuple(dict.fromkeys(filter(None, map(clean_line, categories))))

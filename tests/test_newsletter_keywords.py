@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from builders import NOON, paper, subscriber
+from builders import NOON, asked, paper, subscriber
 from digestmail.cli.references import read_bibtex
 from digestmail.errors import FileFormatError, InputError, NotFoundError
 from digestmail.model import Paper
@@ -241,7 +241,7 @@ def test_suggestions_from_real_papers_are_keywords_that_can_be_typed(
     store: Store, shared_data: Callable[[str], Path]
 ) -> None:
     day = shared_data("hf_daily_papers/2026-06-30.json")
-    found = [one for one in SavedHuggingFaceSource(day).fetch(NOON.date()) if isinstance(one, Paper)]
+    found = [one for one in SavedHuggingFaceSource(day).fetch(asked(NOON.date())) if isinstance(one, Paper)]
     store.corpus.add(found, NOON)
     references = [Reference(name=one.key, names=(one.key,)) for one in found[: len(found) // 3]]
     suggested = suggest(newsletter(store), references=references, limit=50).keywords

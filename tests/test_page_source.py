@@ -11,6 +11,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from builders import read as read_from
 from digestmail.errors import SourceError, SourceFormatError, SourceUnavailable
 from digestmail.model import Paper, SkippedEntry
 from digestmail.sources.page import PageSource
@@ -41,7 +42,7 @@ def read(tmp_path: Path) -> Read:
     def reader(page: str | bytes, *, today: date = TODAY, year: int | None = None) -> list[Paper | SkippedEntry]:
         path = tmp_path / "page.txt"
         path.write_bytes(page if isinstance(page, bytes) else page.encode())
-        return list(PageSource(path, year=year).fetch(today))
+        return read_from(PageSource(path, year=year), today)
 
     return reader
 
@@ -62,7 +63,7 @@ def titles(entries: list[Paper | SkippedEntry]) -> list[str]:
 
 def test_the_page_without_meta_lines_is_read_completely(shared_data: Callable[[str], Path]) -> None:
     path = shared_data("snapshots/daily-papers-sep-16.txt")
-    papers = list(PageSource(path).fetch(date(2025, 9, 20)))
+    papers = read_from(PageSource(path), date(2025, 9, 20))
     blocks = re.split(r"\n\s*\n", path.read_text().strip())
     assert titles(papers) == blocks[6::2]
     assert [paper.abstract for paper in papers if isinstance(paper, Paper)] == blocks[7::2]
@@ -72,7 +73,7 @@ def test_the_page_without_meta_lines_is_read_completely(shared_data: Callable[[s
 
 def test_the_page_with_meta_lines_is_read_completely(shared_data: Callable[[str], Path]) -> None:
     path = shared_data("snapshots/daily-papers-dec-8.txt")
-    entries = list(PageSource(path).fetch(date(2025, 12, 10)))
+    entries = read_from(PageSource(path), date(2025, 12, 10))
     papers = {paper.title: paper for paper in entries if isinstance(paper, Paper)}
     text = path.read_text()
     assert len(papers) == len(entries) == text.count("\n·\n") + 1 == 48
@@ -89,7 +90,7 @@ def test_the_page_with_meta_lines_is_read_completely(shared_data: Callable[[str]
 
 
 def test_the_sample_page_reads_without_a_skipped_entry() -> None:
-    entries = list(PageSource(SAMPLES / "daily-papers.txt").fetch(TODAY))
+    entries = read_from(PageSource(SAMPLES / "daily-papers.txt"), TODAY)
     papers = [entry for entry in entries if isinstance(entry, Paper)]
     assert len(papers) == len(entries) == 14
     assert all(paper.abstract for paper in papers)
@@ -337,13 +338,13 @@ def test_a_file_that_is_no_page_is_an_error_with_a_reason(read: Read, content: b
 def test_a_missing_file_says_why(tmp_path: Path) -> None:
     path = tmp_path / "gone.txt"
     with pytest.raises(SourceUnavailable) as caught:
-        list(PageSource(path).fetch(TODAY))
+        read_from(PageSource(path), TODAY)
     assert str(caught.value) == f"page:gone.txt: cannot read {path}: No such file or directory"
 
 
 def test_a_folder_is_no_page(tmp_path: Path) -> None:
     with pytest.raises(SourceUnavailable, match="Is a directory"):
-        list(PageSource(tmp_path).fetch(TODAY))
+        read_from(PageSource(tmp_path), TODAY)
 
 
 def test_bytes_that_are_not_utf_8_cost_only_themselves(read: Read) -> None:
@@ -424,7 +425,7 @@ def test_what_a_page_shows_is_what_is_read(
     with TemporaryDirectory() as folder:
         path = Path(folder, "page.txt")
         path.write_bytes(text.replace("\n", newline).encode())
-        papers = list(PageSource(path).fetch(TODAY))
+        papers = read_from(PageSource(path), TODAY)
     assert [
         Entry(paper.title, (paper.abstract,), paper.author_count, paper.organization, paper.published, paper.comments)
         for paper in papers
@@ -466,7 +467,7 @@ def test_any_file_gives_papers_or_a_source_error(content: bytes) -> None:
         path = Path(folder, "page.txt")
         path.write_bytes(content)
         try:
-            entries = list(PageSource(path).fetch(TODAY))
+            entries = read_from(PageSource(path), TODAY)
         except SourceError as error:
             assert "\n" not in str(error)  # noqa: PT017 - no error is as good as one
         else:

@@ -73,12 +73,50 @@ def test_a_work_is_known_by_all_its_identities() -> None:
     assert identities(work) == ("arxiv:2107.05580", "doi:10.1000/x", title_key("T"))
 
 
-def test_equal_titles_join_only_where_an_id_is_missing() -> None:
+def test_equal_titles_join_only_where_ids_can_not_be_compared() -> None:
     titled, numbered = paper("T"), paper("T", key="arxiv:2107.05580")
-    assert same_work(numbered, titled.key, title_key("T"))
-    assert same_work(titled, numbered.key, title_key("T"))
-    assert not same_work(numbered, "arxiv:2107.99999", title_key("T"))
-    assert same_work(paper("Other", key="arxiv:2107.05580"), numbered.key, numbered.key)
+    assert same_work(numbered, titled)
+    assert same_work(titled, numbered)
+    assert not same_work(numbered, paper("T", key="arxiv:2107.99999"))
+
+
+@pytest.mark.parametrize("other", ["Doe, J.", "Jane Doe", "J. DOE", "Doe, Jane", "Dóe Jane", "Jane Doe Jr."])
+def test_equal_titles_by_one_author_join_whatever_their_ids(other: str) -> None:
+    ours = paper("T", key="arxiv:2107.05580", authors=("Jane Doe", "Bo Li"))
+    assert same_work(ours, paper("T", key="doi:10.1101/2021.1", authors=(other,)))
+
+
+def test_equal_titles_by_different_authors_stay_apart() -> None:
+    ours = paper("Editorial", key="doi:10.1101/2021.1", authors=("Jane Doe",))
+    assert not same_work(ours, paper("Editorial", authors=("Ann Roe",)))
+    assert paper_key(title="Editorial", authors=["Jane Doe"]) != paper_key(title="Editorial", authors=["Ann Roe"])
+    assert paper_key(title="Editorial", authors=["Jane Doe"]) == paper_key(title="Editorial!", authors=["Doe, J."])
+
+
+def test_a_preprint_joins_its_publication_and_two_publications_stay_apart() -> None:
+    by_doe = {"authors": ("Jane Doe",)}
+    preprint, published = paper("T", key="doi:10.1101/2021.1", **by_doe), paper("T", key="doi:10.1038/1", **by_doe)
+    assert same_work(preprint, published)
+    assert not same_work(published, paper("T", key="doi:10.1038/2", **by_doe))
+
+
+def test_a_title_that_anybody_may_use_joins_nothing_that_has_ids() -> None:
+    assert not same_work(paper("Editorial", key="doi:10.1101/1"), paper("Editorial", key="arxiv:2107.05580"))
+    assert same_work(paper("On the Sun", key="doi:10.1101/1"), paper("On the Sun", key="arxiv:2107.05580"))
+
+
+def test_a_newer_version_has_the_newer_title_and_abstract() -> None:
+    old = paper("First", key="arxiv:2107.05580", abstract="Old.", version=1, categories=("cs.LG",))
+    new = paper("Second", key="arxiv:2107.05580", abstract="New.", version=2)
+    assert merge(old, new).title == "Second"
+    assert merge(old, new).abstract == "New."
+    assert merge(old, new).categories == ("cs.LG",)
+    assert merge(merge(old, new), old) == merge(old, new)
+
+
+def test_a_publication_replaces_the_preprint_in_the_doi_and_not_the_other_way() -> None:
+    old, new = paper("T", doi="10.48550/arxiv.2107.05580"), paper("T", doi="10.1038/1")
+    assert merge(old, new).doi == merge(new, old).doi == "10.1038/1"
 
 
 def test_merging_adds_facts_and_takes_the_better_key_and_newer_counts() -> None:

@@ -86,6 +86,11 @@ class SourceError(DigestmailError):
 class SourceUnavailable(SourceError):  # noqa: N818 - the state of the source is the name people look for
     """The source did not answer; a later run may succeed."""
 
+    def __init__(self, source: str, why: str, *, retry_after: timedelta | None = None) -> None:
+        """``retry_after`` is what the server asked for, when that is longer than anybody waits."""
+        super().__init__(source, why)
+        self.retry_after = retry_after
+
 
 class SourceFormatError(SourceError):
     """The source answered something else than the format says."""

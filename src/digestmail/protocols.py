@@ -1,12 +1,13 @@
 """What the application asks of its adapters. Each docstring is the promise an adapter must keep."""
 
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
-from digestmail.model import Envelope, Paper, SkippedEntry
+from digestmail.calendars import Calendar
+from digestmail.model import Covered, Envelope, Gap, Inquiry, Paper, Revision, SkippedEntry, Validators
 
 #: Gives the present as an aware UTC datetime.
 Clock = Callable[[], datetime]
@@ -44,20 +45,50 @@ Probe = Callable[[], Iterable[Check]]
 Lookup = Callable[[str, str], tuple[str, ...]]
 
 
+#: what a source says
+Entry = Paper | Revision | SkippedEntry | Gap | Covered | Validators
+
+
 class Source(Protocol):
     """Brings papers in."""
 
     #: what reports call it, unique in one configuration: ``huggingface``, ``page:samples/daily-papers.txt``
     name: str
 
-    def fetch(self, today: date) -> Iterator[Paper | SkippedEntry]:
-        """Yield what the source announces up to ``today``, in any order.
+    @property
+    def calendar(self) -> Calendar | None:
+        """When it announces something; None when nobody knows."""
+        ...
 
-        Repeats are harmless: papers already known are told apart by their key. An entry that cannot be read is yielded
-        as a ``SkippedEntry`` and the rest goes on. What was yielded before an error is kept.
+    def fetch(self, inquiry: Inquiry) -> Iterator[Entry]:
+        """Yield what the source announces up to ``inquiry.now``, in any order.
+
+        Repeats are harmless: papers already known are told apart by their identities. An entry that cannot be read is
+        yielded as a ``SkippedEntry`` and the rest goes on. What was yielded before an error is kept.
+
+        ``inquiry.since`` asks for the announcements of earlier days as well. A source that does not have them, or not
+        all of them, yields a ``Gap`` for the days that it cannot give. One that knows its days ends with ``Covered``;
+        an empty answer where there should be papers covers nothing.
+
+        An address that has not changed since ``inquiry.validators`` yields nothing. ``Validators`` are yielded after
+        the papers of their address: they are stored only together with these, and only when no error is raised.
 
         Raises SourceUnavailable when the source does not answer and SourceFormatError when it answers something else
         than its format.
+        """
+        ...
+
+
+class Enricher(Protocol):
+    """Knows more about papers that are there."""
+
+    #: what reports call it: ``openalex``
+    name: str
+
+    def enrich(self, papers: Sequence[Paper]) -> Iterator[Revision | SkippedEntry]:
+        """Yield those of the papers about which it knows more, with the facts that it knows.
+
+        Raises SourceUnavailable and SourceFormatError; nothing depends on it.
         """
         ...
 

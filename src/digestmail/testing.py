@@ -1,11 +1,12 @@
 """Doubles for tests of code that uses digestmail: a clock, a source and a transport that live in memory."""
 
 from collections.abc import Iterable, Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
+from digestmail.calendars import Calendar
 from digestmail.errors import DeliveryAmbiguous, SourceError, TransportError
-from digestmail.model import Envelope, Paper, SkippedEntry
-from digestmail.protocols import Commit
+from digestmail.model import Envelope, Inquiry
+from digestmail.protocols import Commit, Entry
 
 
 class FixedClock:
@@ -24,17 +25,25 @@ class FixedClock:
 
 
 class ListSource:
-    """A source that yields what it is given, then raises ``error`` if there is one."""
+    """A source that yields what it is given, then raises ``error`` if there is one. ``asked`` keeps the inquiries."""
 
     def __init__(
-        self, entries: Iterable[Paper | SkippedEntry] = (), *, name: str = "list", error: SourceError | None = None
+        self,
+        entries: Iterable[Entry] = (),
+        *,
+        name: str = "list",
+        error: SourceError | None = None,
+        calendar: Calendar | None = None,
     ) -> None:
         self.name = name
+        self.calendar = calendar
         self.entries = list(entries)
         self.error = error
+        self.asked: list[Inquiry] = []
 
-    def fetch(self, today: date) -> Iterator[Paper | SkippedEntry]:  # noqa: ARG002 - the same every day
+    def fetch(self, inquiry: Inquiry) -> Iterator[Entry]:
         """Yield the entries."""
+        self.asked.append(inquiry)
         yield from self.entries
         if self.error:
             raise self.error

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from builders import asked
 from digestmail.errors import SourceFormatError, SourceUnavailable
 from digestmail.model import Paper, SkippedEntry
 from digestmail.protocols import Source
@@ -127,7 +128,7 @@ def case(request: pytest.FixtureRequest, tmp_path: Path) -> Case:
 
 def papers_of(source: Source) -> list[Paper]:
     """Each paper once: repeats are harmless."""
-    found = [entry for entry in source.fetch(TODAY) if isinstance(entry, Paper)]
+    found = [entry for entry in source.fetch(asked(TODAY)) if isinstance(entry, Paper)]
     return list({paper.key: paper for paper in found}.values())
 
 
@@ -140,7 +141,7 @@ def test_papers_have_a_key_a_title_and_the_name_of_their_source(case: Case) -> N
 
 
 def test_a_whole_source_skips_nothing(case: Case) -> None:
-    assert all(isinstance(entry, Paper) for entry in case.whole.fetch(TODAY))
+    assert all(isinstance(entry, Paper) for entry in case.whole.fetch(asked(TODAY)))
 
 
 def test_text_comes_in_clean_and_links_lead_to_the_web(case: Case) -> None:
@@ -156,32 +157,32 @@ def test_the_corpus_does_not_have_the_paper_yet(case: Case) -> None:
 
 
 def test_fetching_twice_gives_the_same(case: Case) -> None:
-    assert list(case.flawed.fetch(TODAY)) == list(case.flawed.fetch(TODAY))
+    assert list(case.flawed.fetch(asked(TODAY))) == list(case.flawed.fetch(asked(TODAY)))
 
 
 def test_a_broken_entry_is_named_and_costs_the_others_nothing(case: Case) -> None:
     assert [paper.title for paper in papers_of(case.flawed)] == TITLES
-    skipped = {entry for entry in case.flawed.fetch(TODAY) if isinstance(entry, SkippedEntry)}
+    skipped = {entry for entry in case.flawed.fetch(asked(TODAY)) if isinstance(entry, SkippedEntry)}
     assert skipped
     assert all(entry.where and entry.why and "\n" not in str(entry) for entry in skipped)
 
 
 def test_a_source_that_is_not_there_says_so_in_one_line(case: Case) -> None:
     with pytest.raises(SourceUnavailable) as caught:
-        list(case.missing.fetch(TODAY))
+        list(case.missing.fetch(asked(TODAY)))
     assert caught.value.source == case.missing.name
     assert "\n" not in str(caught.value)
 
 
 def test_garbage_is_an_error_and_no_quiet_day(case: Case) -> None:
     with pytest.raises(SourceFormatError) as caught:
-        list(case.garbage.fetch(TODAY))
+        list(case.garbage.fetch(asked(TODAY)))
     assert caught.value.source == case.garbage.name
     assert "\n" not in str(caught.value)
 
 
 def test_nothing_is_read_before_someone_asks(case: Case) -> None:
-    papers = case.missing.fetch(TODAY)
+    papers = case.missing.fetch(asked(TODAY))
     assert case.missing.name
     with pytest.raises(SourceUnavailable):
         next(papers)

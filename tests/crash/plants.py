@@ -84,10 +84,10 @@ def etag_before_papers() -> None:
     ask = collect.ask_sources
     mark = Path("etag.json")
 
-    def asked(newsletter: Any, today: Any) -> Any:
+    def asked(newsletter: Any, now: Any, **options: Any) -> Any:
         from dataclasses import replace
 
-        answers = ask(newsletter, today)
+        answers = ask(newsletter, now, **options)
         known = json.loads(mark.read_text()) if mark.exists() else []
         kept = []
         for answer in answers:

@@ -27,6 +27,7 @@ from digestmail.model.readers import (
     Subscriber,
     SubscriberStatus,
 )
+from digestmail.model.sources import Change, ChangeKind, Covered, Gap, Inquiry, Quiet, Revision, Validators
 
 __all__ = [
     "WEEKDAYS",
@@ -34,14 +35,19 @@ __all__ = [
     "AttemptEvent",
     "Cadence",
     "CadenceKind",
+    "Change",
+    "ChangeKind",
+    "Covered",
     "Delivery",
     "DeliveryStatus",
     "Encoded",
     "Envelope",
     "Evidence",
     "Field",
+    "Gap",
     "Gate",
     "Hit",
+    "Inquiry",
     "Issue",
     "Keyword",
     "MailingList",
@@ -50,11 +56,14 @@ __all__ = [
     "Paper",
     "Place",
     "Profile",
+    "Quiet",
     "RankedPaper",
     "Ranking",
     "Receipt",
     "Rendered",
+    "Revision",
     "SkippedEntry",
     "Subscriber",
     "SubscriberStatus",
+    "Validators",
 ]

@@ -21,15 +21,24 @@ class Paper:
     #: arXiv category terms, primary first
     categories: tuple[str, ...] = ()
     doi: str | None = None
+    #: number of the newest version that a source told of
+    version: int | None = None
+    #: whether its authors took it back
+    withdrawn: bool = False
+    #: where it was published
+    venue: str | None = None
     #: the day of the first version
     published: date | None = None
     #: the day the source announced it
     listed: date | None = None
     upvotes: int | None = None
     comments: int | None = None
+    citations: int | None = None
     url: str | None = None
     code_url: str | None = None
     project_url: str | None = None
+    #: a copy that everybody may read, of a paper that lies behind a paywall
+    open_access_url: str | None = None
     #: name of the source that brought it first
     source: str = ""
     #: True when it came from a ``fallback: true`` source: shown as a sample, never mixed with live papers

@@ -30,8 +30,8 @@ class RunReport:
 
     @property
     def sources_down(self) -> bool:
-        """No source answered, not even a fallback."""
-        return not any(collected.answer.answered for collected in self.collected)
+        """Sources were asked and none answered, not even a fallback."""
+        return bool(self.collected) and not any(collected.answer.answered for collected in self.collected)
 
     @property
     def needs_attention(self) -> bool:
@@ -57,7 +57,7 @@ def run(
     """
     now = newsletter.clock()
     report = RunReport()
-    answers = ask_sources(newsletter, day or now.date())
+    answers = ask_sources(newsletter, now, patient=patient)
     with newsletter.store.rehearsal() if dry_run else nullcontext():
         report.synced = sync(newsletter)
         if only and newsletter.store.subscribers.find(only) is None:

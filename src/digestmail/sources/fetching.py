@@ -1,28 +1,41 @@
 """One polite HTTP client for all sources: it says who asks, waits when told to, and never reads without bounds."""
 
+import asyncio
+import ipaddress
+import os
 import re
+import socket
 import time
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
+from types import MappingProxyType
 
 import httpx
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
 
 import digestmail
 from digestmail.errors import SourceFormatError, SourceUnavailable
+from digestmail.model import Validators
 from digestmail.sources.reading import MAX_BYTES
 from digestmail.text.clean import clean_line
 
 CONNECT_TIMEOUT = 10.0  # seconds
 READ_TIMEOUT = 30.0  # seconds between two pieces of an answer
-# Seconds for one try, looked at after each piece of the body: a server that drips never trips the read timeout.
-DEADLINE = 60.0
+DEADLINE = 60.0  # seconds for one answer as a whole
 TRIES = 3
 REDIRECTS = 3
 LONGEST_WAIT = 60.0  # seconds; who asks for more is asked again by the next run
+LONGEST_REST = timedelta(hours=1)  # whatever a server asks for, it is asked again after that
+#: arXiv's terms of use: at most one request every three seconds, over API, RSS and OAI together
+INTERVALS = {"arxiv.org": 3.0}
 _FIRST_PAUSE = 2.0  # seconds; doubles with every try
+
+Params = Mapping[str, str | int]
+_NONE_KNOWN: Mapping[str, Validators] = MappingProxyType({})
 
 _AGAIN = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS}
 _ERRNO = re.compile(r"^\[[^\]]*\] ?")
@@ -38,36 +51,71 @@ class _TryAgainError(Exception):
         self.wait = wait
 
 
-class PoliteClient:
-    """HTTP GET for sources. Not to be shared between threads.
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer. ``body`` is decoded, and None when the address has not changed (304)."""
 
-    ``contact`` is an address or a page where whoever runs the server finds whoever asks. ``sleep`` and ``clock``
-    (monotonic seconds) are arguments so that tests need not wait.
+    body: bytes | None
+    #: to be asked with next time
+    validators: Validators
+
+
+class PoliteClient:
+    """HTTP for sources. Not to be shared between threads, nor used inside an event loop.
+
+    ``contact`` is an address or a page where whoever runs the server finds whoever asks. ``intervals`` are the least
+    seconds between the end of one request and the next to the hosts of a domain, all together. ``deadline`` (seconds)
+    is for one answer as a whole, from looking up the name to the last byte: a server that drips never trips a time-out
+    for single reads. ``sleep``, ``clock`` (monotonic seconds) and ``transport`` are arguments so that tests need not
+    wait.
     """
 
     def __init__(
         self,
         contact: str,
         *,
+        intervals: Mapping[str, float] = INTERVALS,
+        deadline: float = DEADLINE,
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
+        transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         reachable = clean_line(contact).encode("ascii", "ignore").decode()
-        self._client = httpx.Client(
-            # Only gzip: it is the one coding that `_decoded` can stop in the middle.
-            headers={"User-Agent": f"digestmail/{digestmail.__version__} (+{reachable})", "Accept-Encoding": "gzip"},
-            timeout=httpx.Timeout(READ_TIMEOUT, connect=CONNECT_TIMEOUT),
-            follow_redirects=False,
-        )
+        # Only gzip: it is the one coding that `_unpacker` can stop in the middle.
+        self._headers = {
+            "User-Agent": f"digestmail/{digestmail.__version__} (+{reachable})",
+            "Accept-Encoding": "gzip",
+        }
+        self._transport = transport
+        self._runner: asyncio.Runner | None = None
+        self._client: httpx.AsyncClient | None = None
+        self._intervals = intervals
+        self._deadline = deadline
         self._sleep = sleep
         self._clock = clock
+        self._ended: dict[str, float] = {}
 
-    def get(self, url: str, *, params: Mapping[str, str | int] | None = None, source: str) -> bytes:
-        """The decoded body of the answer, at most MAX_BYTES. ``source`` begins every error message.
+    def get(self, url: str, *, params: Params | None = None, source: str) -> bytes:
+        """The decoded body of the answer, at most MAX_BYTES; else as ``ask``."""
+        return self.ask(url, params=params, source=source).body or b""
 
+    def ask(
+        self,
+        url: str,
+        *,
+        params: Params | None = None,
+        source: str,
+        known: Mapping[str, Validators] = _NONE_KNOWN,
+        headers: Mapping[str, str] | None = None,
+        json: object = None,
+    ) -> Reply:
+        """GET, or POST of ``json``. ``source`` begins every error message.
+
+        ``known`` are validators by address: an answer that has not changed since is not sent again (RFC 9110 §13.1).
         Three tries on 408, 425, 429, 5xx and broken connections, 2 s and 4 s apart or as Retry-After says (RFC 9110
-        §10.2.3). At most three redirects, never from https to http. Raises SourceUnavailable when no answer came,
-        SourceFormatError for any other 4xx and for a body that is too large or cannot be decoded.
+        §10.2.3). At most three redirects, never from https to http and never to a private address of another host.
+        Raises SourceUnavailable when no answer came, with ``retry_after`` when the server asked for a longer pause than
+        a minute; SourceFormatError for any other 4xx and for a body that is too large or cannot be decoded.
         """
         retrying = Retrying(
             retry=retry_if_exception_type(_TryAgainError),
@@ -78,7 +126,10 @@ class PoliteClient:
         )
         try:
             target = httpx.URL(url)
-            return retrying(self._try, target.copy_merge_params(params) if params else target, source)
+            target = target.copy_merge_params(params) if params else target
+            validators = known.get(_shown(target)) or Validators(_shown(target))
+            request = _Request(target, validators, dict(headers or {}), json, source)
+            return retrying(self._try, request)
         except _TryAgainError as error:
             raise SourceUnavailable(source, error.why) from error
         except (httpx.InvalidURL, httpx.UnsupportedProtocol, UnicodeError) as error:
@@ -86,33 +137,98 @@ class PoliteClient:
 
     def close(self) -> None:
         """Give back the connections. Calling it twice does nothing."""
-        self._client.close()
+        if self._runner and self._client:
+            self._runner.run(self._client.aclose())
+            self._runner.close()
+        self._runner = self._client = None
 
-    def _try(self, url: httpx.URL, source: str) -> bytes:
-        deadline = self._clock() + DEADLINE
+    def _try(self, request: "_Request") -> Reply:
+        if self._runner is None:
+            self._runner = asyncio.Runner()
         try:
-            for _ in range(REDIRECTS + 1):
-                with self._client.stream("GET", url) as response:
-                    if response.next_request is None:
-                        _refuse_errors(response, source)
-                        return self._body(response, deadline, source)
-                    url = _redirected(url, response.next_request.url, source)
+            return self._runner.run(self._within_deadline(request))
+        except TimeoutError as error:
+            shown = _shown(request.url)
+            raise SourceUnavailable(
+                request.source, f"no whole answer within {self._deadline:.0f} s: {shown}"
+            ) from error
         except httpx.UnsupportedProtocol:
             raise
         except httpx.TransportError as error:
-            raise _TryAgainError(f"cannot reach {_shown(url)}: {_reason(error)}") from error
-        raise SourceUnavailable(source, f"redirected more than {REDIRECTS} times, last to {_shown(url)}")
+            raise _TryAgainError(f"cannot reach {_shown(request.url)}: {_reason(error)}") from error
 
-    def _body(self, response: httpx.Response, deadline: float, source: str) -> bytes:
-        unpack = _unpacker(response, source)
-        body = bytearray()
-        for piece in response.iter_raw():
-            body += unpack(piece, MAX_BYTES + 1 - len(body))
-            if len(body) > MAX_BYTES:
-                raise SourceFormatError(source, f"more than {MAX_BYTES // 1_000_000} MB from {_shown(response.url)}")
-            if self._clock() > deadline:
-                raise SourceUnavailable(source, f"still sending after {DEADLINE:.0f} s: {_shown(response.url)}")
-        return bytes(body)
+    async def _within_deadline(self, request: "_Request") -> Reply:
+        if self._client is None:
+            self._client = httpx.AsyncClient(
+                headers=self._headers,
+                timeout=httpx.Timeout(READ_TIMEOUT, connect=CONNECT_TIMEOUT),
+                follow_redirects=False,
+                transport=self._transport,
+            )
+        url = request.url
+        for _ in range(REDIRECTS + 1):
+            self._wait_for_turn(url.host)
+            try:
+                async with asyncio.timeout(self._deadline):
+                    reply = await self._once(self._client, url, request)
+            finally:
+                self._ended[self._domain(url.host)] = self._clock()
+            if isinstance(reply, Reply):
+                return reply
+            url = _redirected(url, reply, request.source)
+        raise SourceUnavailable(request.source, f"redirected more than {REDIRECTS} times, last to {_shown(url)}")
+
+    def _wait_for_turn(self, host: str) -> None:
+        domain = self._domain(host)
+        if domain in self._ended and (wait := self._ended[domain] + self._intervals.get(domain, 0) - self._clock()) > 0:
+            self._sleep(wait)
+
+    def _domain(self, host: str) -> str:
+        """What a host is counted under."""
+        return next((domain for domain in self._intervals if host == domain or host.endswith(f".{domain}")), host)
+
+    async def _once(self, client: httpx.AsyncClient, url: httpx.URL, request: "_Request") -> Reply | httpx.URL:
+        method = "GET" if request.json is None else "POST"
+        # keys are for the host that they were given for
+        own = request.headers if url.host == request.url.host else {}
+        headers = own | _conditions(request.validators)
+        async with client.stream(method, url, headers=headers, json=request.json) as response:
+            if response.status_code == HTTPStatus.NOT_MODIFIED and request.validators:
+                return Reply(None, request.validators)
+            if response.next_request is not None:
+                return response.next_request.url
+            _refuse_errors(response, request.source)
+            validators = Validators(
+                request.validators.address,
+                clean_line(response.headers.get("ETag", "")),
+                clean_line(response.headers.get("Last-Modified", "")),
+            )
+            return Reply(await _body(response, request.source), validators)
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    url: httpx.URL
+    validators: Validators
+    headers: dict[str, str]
+    json: object
+    source: str
+
+
+def _conditions(validators: Validators) -> dict[str, str]:
+    """Both, where both are known: a server that understands If-None-Match ignores the other (RFC 9110 §13.1.3)."""
+    told = {"If-None-Match": validators.etag, "If-Modified-Since": validators.last_modified}
+    return {name: value for name, value in told.items() if value}
+
+
+async def _body(response: httpx.Response, source: str) -> bytes:
+    unpack = _unpacker(response, source)
+    body = bytearray()
+    async for piece in response.aiter_raw():
+        body += unpack(piece, MAX_BYTES + 1 - len(body))
+        if len(body) > MAX_BYTES:
+            raise SourceFormatError(source, f"more than {MAX_BYTES // 1_000_000} MB from {_shown(response.url)}")
+    return bytes(body)
 
 
 def _pause(state: RetryCallState) -> float:
@@ -129,7 +245,8 @@ def _refuse_errors(response: httpx.Response, source: str) -> None:
         raise SourceFormatError(source, line)
     wait = _retry_after(response)
     if wait is not None and wait > LONGEST_WAIT:
-        raise SourceUnavailable(source, f"{line}: asked to wait {wait:.0f} s")
+        rest = min(timedelta(seconds=min(wait, 1e9)), LONGEST_REST)
+        raise SourceUnavailable(source, f"{line}: asked to wait {wait:.0f} s", retry_after=rest)
     raise _TryAgainError(line, wait)
 
 
@@ -149,7 +266,18 @@ def _redirected(origin: httpx.URL, target: httpx.URL, source: str) -> httpx.URL:
     allowed = ("https",) if origin.scheme == "https" else ("http", "https")
     if target.scheme not in allowed:
         raise SourceUnavailable(source, f"{_shown(origin)} redirects to {_shown(target)}: refused, not secure")
+    if target.host != origin.host and _is_private(target.host):
+        raise SourceUnavailable(source, f"{_shown(origin)} redirects to {_shown(target)}: refused, a private address")
     return target
+
+
+def _is_private(host: str) -> bool:
+    """Whether a host has an address that only we can reach: a server must not send us to look at our own network."""
+    try:
+        found = {entry[4][0] for entry in socket.getaddrinfo(host, None)}
+    except (OSError, UnicodeError):
+        return False  # nobody is there to be asked
+    return any(not ipaddress.ip_address(str(address).partition("%")[0]).is_global for address in found)
 
 
 def _unpacker(response: httpx.Response, source: str) -> Callable[[bytes, int], bytes]:
@@ -182,4 +310,16 @@ def _reason(error: httpx.TransportError) -> str:
         return f"no connection within {CONNECT_TIMEOUT:.0f} s"
     if isinstance(error, httpx.TimeoutException):
         return f"no answer within {READ_TIMEOUT:.0f} s"
-    return _ERRNO.sub("", clean_line(str(error))) or "the connection broke"
+    numbers = (cause.errno for cause in _causes(error) if isinstance(cause, OSError) and cause.errno)
+    told = next((os.strerror(number) for number in numbers if number > 0), "")  # those of look-ups are negative
+    return told or _ERRNO.sub("", clean_line(str(error))) or "the connection broke"
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """An error and what it came from, innermost first: the outer ones say less."""
+    if error is None:
+        return
+    inner = error.exceptions if isinstance(error, BaseExceptionGroup) else ()
+    for cause in (error.__cause__ or error.__context__, *inner):
+        yield from _causes(cause)
+    yield error

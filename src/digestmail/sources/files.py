@@ -10,7 +10,8 @@ from typing import Annotated, Any, BinaryIO
 from pydantic import AliasChoices, BaseModel, BeforeValidator, Field, ValidationError
 
 from digestmail.errors import SourceFormatError
-from digestmail.model import Paper, SkippedEntry
+from digestmail.model import Inquiry, Paper, SkippedEntry
+from digestmail.protocols import Entry
 from digestmail.sources.reading import cannot_read, count, day, is_title, kind, web_link
 from digestmail.text.clean import clean_line
 from digestmail.text.identity import doi, paper_key
@@ -105,9 +106,10 @@ class JsonlSource:
 
     def __init__(self, path: Path, *, name: str | None = None) -> None:
         self.name = name or f"jsonl:{path.name}"
+        self.calendar = None
         self._path = path
 
-    def fetch(self, today: date) -> Iterator[Paper | SkippedEntry]:  # noqa: ARG002 - a file does not depend on the day
+    def fetch(self, inquiry: Inquiry) -> Iterator[Entry]:  # noqa: ARG002 - a file does not depend on the day
         """Yield the papers of the file in its order; blank lines are nothing, a file without lines is a quiet day.
 
         Raises SourceUnavailable when the file cannot be read, SourceFormatError when it has lines and none is a paper.

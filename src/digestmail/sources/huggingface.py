@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from digestmail.calendars import WORKDAYS
 from digestmail.errors import SourceFormatError
-from digestmail.model import Paper, SkippedEntry
+from digestmail.model import Inquiry, Paper, SkippedEntry
+from digestmail.protocols import Entry
 from digestmail.sources.fetching import PoliteClient
 from digestmail.sources.reading import count, day, is_title, kind, read_file, web_link
 from digestmail.text.clean import clean_line
@@ -43,12 +45,13 @@ class HuggingFaceSource:
         name: str = "huggingface",
     ) -> None:
         self.name = name
+        self.calendar = WORKDAYS
         self._client = client
         self._days = days
         self._limit = limit
         self._url = url
 
-    def fetch(self, today: date) -> Iterator[Paper | SkippedEntry]:
+    def fetch(self, inquiry: Inquiry) -> Iterator[Entry]:
         """Yield the papers of each day, oldest day first.
 
         A day that is answered in another format does not cost the later ones: its SourceFormatError is raised after
@@ -57,7 +60,7 @@ class HuggingFaceSource:
         trouble: SourceFormatError | None = None
         for back in reversed(range(self._days)):
             try:
-                yield from self._day(today - timedelta(days=back))
+                yield from self._day(inquiry.today - timedelta(days=back))
             except SourceFormatError as error:
                 trouble = trouble or error
         if trouble:
@@ -83,9 +86,10 @@ class SavedHuggingFaceSource:
 
     def __init__(self, path: Path, *, name: str | None = None) -> None:
         self.name = name or f"huggingface:{path.name}"
+        self.calendar = None
         self._path = path
 
-    def fetch(self, today: date) -> Iterator[Paper | SkippedEntry]:  # noqa: ARG002 - a file does not depend on the day
+    def fetch(self, inquiry: Inquiry) -> Iterator[Entry]:  # noqa: ARG002 - a file does not depend on the day
         """Yield the papers of the file in its order. Raises SourceUnavailable and SourceFormatError."""
         found = _DAY_IN_NAME.search(self._path.name)
         answer = _Answer(read_file(self._path, self.name), self._path.name, self.name)

@@ -24,7 +24,8 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 from digestmail.errors import SourceFormatError
-from digestmail.model import Paper, SkippedEntry
+from digestmail.model import Inquiry, Paper, SkippedEntry
+from digestmail.protocols import Entry
 from digestmail.sources.reading import is_title, read_file
 from digestmail.text.clean import clean_line, shorten
 from digestmail.text.identity import paper_key
@@ -67,15 +68,16 @@ class PageSource:
     """Papers of one saved page.
 
     ``year`` is the year of the page's own date, which the page does not show. Without it: the newest one that puts the
-    date not after ``today``. Dates of entries without a year are the newest ones not after the page's date.
+    date not in the future. Dates of entries without a year are the newest ones not after the page's date.
     """
 
     def __init__(self, path: Path, *, year: int | None = None, name: str | None = None) -> None:
         self.name = name or f"page:{path.name}"
+        self.calendar = None
         self._path = path
         self._year = year
 
-    def fetch(self, today: date) -> Iterator[Paper | SkippedEntry]:
+    def fetch(self, inquiry: Inquiry) -> Iterator[Entry]:
         """Yield the page's papers in its order.
 
         ``listed`` is the page's date, ``published`` the entry's, ``url`` a title search on arXiv because the page text
@@ -84,6 +86,7 @@ class PageSource:
         """
         blocks = list(_blocks(self._text()))
         shown = _page_date(blocks)
+        today = inquiry.today
         listed = self._listed(shown, today) if shown else None
         newest = listed or (min(today, date(self._year, 12, 31)) if self._year else today)
         content = [block for block in blocks if block is not shown]

@@ -1,16 +1,14 @@
 """The corpus: every paper ever collected, each work once."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, replace
+from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import Connection, RowMapping, exists, false, func, insert, select, update
+from sqlalchemy import Connection, exists, false, func, select
 
 from digestmail.model import Paper
 from digestmail.storage import tables
-from digestmail.storage.database import CHUNK, Database
-from digestmail.text.identity import identities, merge, same_work
+from digestmail.storage.database import Database
+from digestmail.storage.intake import paper_of, take
 
 
 class Corpus:
@@ -19,14 +17,18 @@ class Corpus:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def add(self, papers: Sequence[Paper], now: datetime) -> int:
+    def add(self, papers: Iterable[Paper], now: datetime) -> int:
         """Store papers and return how many works are new.
 
         A work already known gains what it lacked and its newest counts.
         """
         with self._database.write() as connection:
-            known = _known(connection, (identity for paper in papers for identity in identities(paper)))
-            return sum(_add_one(connection, replace(paper, first_seen=now), known) for paper in papers)
+            return take(connection, papers, now).new
+
+    def revise(self, papers: Iterable[Paper], now: datetime) -> int:
+        """Add facts to works that are there; papers that are not there change nothing. How many are told more of."""
+        with self._database.write() as connection:
+            return take(connection, papers, now, only_known=True).revised
 
     def window(self, since: datetime, until: datetime) -> list[Paper]:
         """The papers first seen in [since, until]. Samples stand in only as long as the corpus holds nothing live."""
@@ -62,7 +64,10 @@ class Corpus:
         with self._database.read() as connection:
             row = (
                 connection.execute(
-                    select(tables.paper).join(tables.paper_identity).where(tables.paper_identity.c.identity == identity)
+                    select(tables.paper)
+                    .join(tables.paper_identity)
+                    .where(tables.paper_identity.c.identity == identity)
+                    .order_by(tables.paper.c.id)
                 )
                 .mappings()
                 .first()
@@ -83,46 +88,5 @@ class Corpus:
             return connection.execute(select(func.count()).select_from(tables.paper)).scalar_one()
 
 
-def paper_of(row: RowMapping | dict[str, Any]) -> Paper:
-    """The paper of a row."""
-    facts = {name: value for name, value in row.items() if name in Paper.__dataclass_fields__}
-    return Paper(**{**facts, "authors": tuple(row["authors"]), "categories": tuple(row["categories"])})
-
-
 def _holds_live(connection: Connection) -> bool:
     return bool(connection.execute(select(exists().where(tables.paper.c.sample == false()))).scalar())
-
-
-def _known(connection: Connection, wanted: Iterable[str]) -> dict[str, tuple[int, Paper]]:
-    """identity → (row id, paper) of the works that have one of the wanted identities, under all their identities."""
-    distinct = list(dict.fromkeys(wanted))
-    table = tables.paper_identity
-    known: dict[str, tuple[int, Paper]] = {}
-    for start in range(0, len(distinct), CHUNK):
-        works = select(table.c.paper_id).where(table.c.identity.in_(distinct[start : start + CHUNK]))
-        query = select(table.c.identity, tables.paper).join(tables.paper).where(table.c.paper_id.in_(works))
-        rows = connection.execute(query).mappings()
-        known.update({row["identity"]: (row["id"], paper_of(row)) for row in rows})
-    return known
-
-
-def _add_one(connection: Connection, paper: Paper, known: dict[str, tuple[int, Paper]]) -> bool:
-    for identity in identities(paper):
-        if identity in known and same_work(paper, known[identity][1].key, identity):
-            row_id, old = known[identity]
-            merged = merge(old, paper)
-            if merged != old:
-                connection.execute(update(tables.paper).where(tables.paper.c.id == row_id).values(**asdict(merged)))
-            is_new = False
-            break
-    else:
-        merged, is_new = paper, True
-        values = insert(tables.paper).values(**asdict(paper))
-        row_id = connection.execute(values.returning(tables.paper.c.id)).scalar_one()
-    for identity in identities(merged):
-        if identity not in known:
-            connection.execute(insert(tables.paper_identity).values(identity=identity, paper_id=row_id))
-        # another work with the same title keeps the title
-        if known.setdefault(identity, (row_id, merged))[0] == row_id:
-            known[identity] = (row_id, merged)
-    return is_new

@@ -11,8 +11,8 @@ from sqlalchemy import Connection, Row, ScalarSelect, delete, insert, select, up
 
 from digestmail.model import Paper
 from digestmail.storage import tables
-from digestmail.storage.corpus import paper_of
 from digestmail.storage.database import CHUNK, Database, rows_by_id
+from digestmail.storage.intake import paper_of
 
 _feedback = tables.feedback
 

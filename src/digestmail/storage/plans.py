@@ -30,8 +30,8 @@ from digestmail.model import (
 )
 from digestmail.ranking.profile import format_keywords, parse_keywords
 from digestmail.storage import tables
-from digestmail.storage.corpus import paper_of
 from digestmail.storage.database import CHUNK, rows_by_id
+from digestmail.storage.intake import paper_of
 
 _FIELDS, _EVIDENCE = {str(one): one for one in Field}, {str(one): one for one in Evidence}
 _KEPT_PAPERS = _KEPT_HITS = 1 << 14

@@ -21,7 +21,7 @@ from sqlalchemy import (
 )
 
 #: the newest migration, which this version of digestmail needs
-SCHEMA_VERSION = "0004"
+SCHEMA_VERSION = "0005"
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -60,24 +60,50 @@ paper = Table(
     Column("organization", Text),
     Column("categories", JSON, nullable=False),
     Column("doi", Text),
+    Column("version", Integer),
+    Column("withdrawn", Boolean, nullable=False, server_default=false()),
+    Column("venue", Text),
     Column("published", Date),
     Column("listed", Date),
     Column("upvotes", Integer),
     Column("comments", Integer),
+    Column("citations", Integer),
     Column("url", Text),
     Column("code_url", Text),
     Column("project_url", Text),
+    Column("open_access_url", Text),
     Column("source", Text, nullable=False),
     Column("sample", Boolean, nullable=False),
     Column("first_seen", UtcDateTime, nullable=False, index=True),
 )
 
-#: every key under which a work is known: arxiv:…, doi:…, title:…
+#: every key under which a work is known: arxiv:…, doi:…, title:…; works may share a title
 paper_identity = Table(
     "paper_identity",
     metadata,
     Column("identity", Text, primary_key=True),
+    Column("paper_id", ForeignKey("paper.id"), primary_key=True, index=True),
+)
+
+#: append-only: what happened to papers after they were promised to somebody
+change = Table(
+    "change",
+    metadata,
+    Column("id", Integer, primary_key=True),
     Column("paper_id", ForeignKey("paper.id"), nullable=False, index=True),
+    Column("at", UtcDateTime, nullable=False, index=True),
+    Column("kind", Text, nullable=False),
+    Column("before", Text, nullable=False, server_default=""),
+    Column("after", Text, nullable=False, server_default=""),
+)
+
+#: which readers have been promised to be told of which changes; written in the transaction that plans the delivery
+followup = Table(
+    "followup",
+    metadata,
+    Column("subscriber_id", ForeignKey("subscriber.id"), primary_key=True),
+    Column("change_id", ForeignKey("change.id"), primary_key=True),
+    Column("delivery_id", ForeignKey("delivery.id"), nullable=False, index=True),
 )
 
 subscriber = Table(
@@ -223,7 +249,27 @@ fetch = Table(
     Column("at", UtcDateTime, nullable=False),
     Column("announced", Integer, nullable=False),
     Column("new", Integer, nullable=False),
+    # known works of which it told something that was not known
+    Column("revised", Integer, nullable=False, server_default="0"),
     Column("skipped", Integer, nullable=False),
     # empty when the source answered
     Column("error", Text, nullable=False, default=""),
+    # why there was nothing new
+    Column("quiet", Text),
+    # the days it could not give, as lists: first, last, why, lost
+    Column("gaps", JSON, nullable=False, server_default="[]"),
+    # all it announced up to and including this day is in the corpus
+    Column("covered", Date),
+    # it asked not to be asked again before
+    Column("retry_at", UtcDateTime),
+)
+
+#: the state of each address when its answer was stored: HTTP's ETag and Last-Modified
+validator = Table(
+    "validator",
+    metadata,
+    Column("source", Text, primary_key=True),
+    Column("address", Text, primary_key=True),
+    Column("etag", Text, nullable=False),
+    Column("last_modified", Text, nullable=False),
 )
