@@ -5,16 +5,13 @@ from digestmail.config.mailing import DeliverySettings, OutboxSettings, RelaySet
 from digestmail.config.schema import (
     Config,
     DkimSettings,
-    HuggingFaceSettings,
     IssueSettings,
-    JsonlSettings,
     NewsletterSettings,
-    PageSettings,
     ScheduleSettings,
-    SourceSettings,
     SubscriberSettings,
     json_schema,
 )
+from digestmail.config.sources import HuggingFaceSettings, JsonlSettings, PageSettings, SourceSettings
 from digestmail.config.subscribers import SUBSCRIBER_KEYS, load_subscribers
 from digestmail.config.values import Sender
 

@@ -33,7 +33,6 @@ from digestmail.config.fields import (
     TimeZone,
     TopicName,
     Whole,
-    Year,
 )
 from digestmail.config.mailing import (
     BouncesSettings,
@@ -43,6 +42,7 @@ from digestmail.config.mailing import (
     SmtpSettings,
     TransportSettings,
 )
+from digestmail.config.sources import SOURCE_KINDS, SourceSettings
 from digestmail.model import Cadence, Gate, MailingList, Profile
 from digestmail.ranking.profile import parse_keywords, with_topic
 
@@ -117,59 +117,6 @@ class NewsletterSettings(Section):
             bounce_address=self.bounce_address,
             plus_addressing=self.plus_addressing,
         )
-
-
-class _SourceSettings(Section):
-    name: Line | None = Field(default=None, description="What reports call the source. By default its kind and path.")
-    fallback: Flag = Field(
-        default=False,
-        description="Read only when no other source answered, and only until the corpus holds live papers.",
-    )
-
-
-class HuggingFaceSettings(_SourceSettings):
-    """The papers of Hugging Face's Daily Papers."""
-
-    kind: Literal["huggingface"] = Field(description="`huggingface`: the live Daily Papers.")
-    days: Whole = Field(default=2, ge=1, le=30, description="How many days to look back, today included.")
-    limit: Whole = Field(default=100, ge=1, le=100, description="Papers asked for per day.")
-    path: FilePath | None = Field(default=None, description="A saved response to read instead of asking the site.")
-
-    @property
-    def label(self) -> str:
-        """What reports call it, unique in one configuration."""
-        return self.name or self.kind
-
-
-class PageSettings(_SourceSettings):
-    """A saved page of Daily Papers."""
-
-    kind: Literal["page"] = Field(description="`page`: a Daily Papers page saved as text.")
-    path: FilePath = Field(description="The saved page.")
-    year: Year | None = Field(
-        default=None,
-        description="Year of the page's dates, which name none. By default the latest that fits.",
-    )
-
-    @property
-    def label(self) -> str:
-        """What reports call it, unique in one configuration."""
-        return self.name or f"{self.kind}:{self.path}"
-
-
-class JsonlSettings(_SourceSettings):
-    """Papers in a file of your own."""
-
-    kind: Literal["jsonl"] = Field(description="`jsonl`: one paper per line as a JSON object.")
-    path: FilePath = Field(description="The file.")
-
-    @property
-    def label(self) -> str:
-        """What reports call it, unique in one configuration."""
-        return self.name or f"{self.kind}:{self.path}"
-
-
-SourceSettings = HuggingFaceSettings | PageSettings | JsonlSettings
 
 
 class IssueSettings(Section):
@@ -300,7 +247,7 @@ class Config(Section):
 
 #: The sections whose ``kind`` decides which keys they have.
 KINDS: dict[str, dict[str, type[Section]]] = {
-    "sources": {"huggingface": HuggingFaceSettings, "jsonl": JsonlSettings, "page": PageSettings},
+    "sources": SOURCE_KINDS,
     "transport": {"outbox": OutboxSettings, "smtp": SmtpSettings},
 }
 _SECTIONS: dict[str, type[Section]] = {

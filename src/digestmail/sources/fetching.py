@@ -5,6 +5,7 @@ import ipaddress
 import os
 import re
 import socket
+import ssl
 import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping
@@ -310,8 +311,9 @@ def _reason(error: httpx.TransportError) -> str:
         return f"no connection within {CONNECT_TIMEOUT:.0f} s"
     if isinstance(error, httpx.TimeoutException):
         return f"no answer within {READ_TIMEOUT:.0f} s"
-    numbers = (cause.errno for cause in _causes(error) if isinstance(cause, OSError) and cause.errno)
-    told = next((os.strerror(number) for number in numbers if number > 0), "")  # those of look-ups are negative
+    # errors of TLS and of look-ups are OSErrors, too, with numbers of their own
+    known = (cause for cause in _causes(error) if isinstance(cause, OSError) and not isinstance(cause, ssl.SSLError))
+    told = next((os.strerror(cause.errno) for cause in known if cause.errno and cause.errno > 0), "")
     return told or _ERRNO.sub("", clean_line(str(error))) or "the connection broke"
 
 

@@ -1,0 +1,72 @@
+"""The sections about where papers come from.
+
+The descriptions are the words of the reference documentation and of the editors' JSON Schema.
+"""
+
+from typing import Literal
+
+from pydantic import Field
+
+from digestmail.config.fields import FilePath, Flag, Line, Section, Whole, Year
+
+
+class SourceBase(Section):
+    """What all kinds have."""
+
+    name: Line | None = Field(default=None, description="What reports call the source. By default its kind and path.")
+    fallback: Flag = Field(
+        default=False,
+        description="Read only when no other source answered, and only until the corpus holds live papers.",
+    )
+
+
+class HuggingFaceSettings(SourceBase):
+    """The papers of Hugging Face's Daily Papers."""
+
+    kind: Literal["huggingface"] = Field(description="`huggingface`: the live Daily Papers.")
+    days: Whole = Field(default=2, ge=1, le=30, description="How many days to look back, today included.")
+    limit: Whole = Field(default=100, ge=1, le=100, description="Papers asked for per day.")
+    path: FilePath | None = Field(default=None, description="A saved response to read instead of asking the site.")
+
+    @property
+    def label(self) -> str:
+        """What reports call it, unique in one configuration."""
+        return self.name or self.kind
+
+
+class PageSettings(SourceBase):
+    """A saved page of Daily Papers."""
+
+    kind: Literal["page"] = Field(description="`page`: a Daily Papers page saved as text.")
+    path: FilePath = Field(description="The saved page.")
+    year: Year | None = Field(
+        default=None,
+        description="Year of the page's dates, which name none. By default the latest that fits.",
+    )
+
+    @property
+    def label(self) -> str:
+        """What reports call it, unique in one configuration."""
+        return self.name or f"{self.kind}:{self.path}"
+
+
+class JsonlSettings(SourceBase):
+    """Papers in a file of your own."""
+
+    kind: Literal["jsonl"] = Field(description="`jsonl`: one paper per line as a JSON object.")
+    path: FilePath = Field(description="The file.")
+
+    @property
+    def label(self) -> str:
+        """What reports call it, unique in one configuration."""
+        return self.name or f"{self.kind}:{self.path}"
+
+
+SourceSettings = HuggingFaceSettings | PageSettings | JsonlSettings
+
+#: what ``kind`` may be
+SOURCE_KINDS: dict[str, type[Section]] = {
+    "huggingface": HuggingFaceSettings,
+    "jsonl": JsonlSettings,
+    "page": PageSettings,
+}
