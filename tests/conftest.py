@@ -16,7 +16,7 @@ settings.register_profile("digestmail", deadline=None)
 settings.load_profile("digestmail")
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def shared_data() -> Callable[[str], Path]:
     """Path of a real-data file or folder; the test is skipped where the data is not at hand.
 

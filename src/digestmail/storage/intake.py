@@ -87,7 +87,8 @@ class _Chunk:
         else:
             work = _Work(paper)
             self.new.append(work)
-        for identity in identities(work.paper):
+        # also under what it was called this time: the next one may have only that
+        for identity in (*identities(work.paper), *identities(paper)):
             known = self._works.setdefault(identity, [])
             if work not in known:
                 known.append(work)
