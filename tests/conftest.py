@@ -41,6 +41,12 @@ def store(tmp_path: Path) -> Iterator[Store]:
     store.close()
 
 
+@pytest.fixture
+def tell(request: pytest.FixtureRequest) -> Callable[[object], None]:
+    """Print something when all tests are done, whatever becomes of this one."""
+    return lambda what: request.node.user_properties.append(("told", str(what)))
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Print the tables that tests have made, also in parallel runs."""
     reports = [report for kind in ("passed", "failed") for report in terminalreporter.getreports(kind)]

@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -62,9 +62,3 @@ def yard(request: pytest.FixtureRequest) -> Yard:
     """Both, one after the other."""
     found: Yard = request.getfixturevalue(request.param)
     return found
-
-
-@pytest.fixture
-def tell(request: pytest.FixtureRequest) -> Callable[[object], None]:
-    """Print something when all tests are done, whatever becomes of this one."""
-    return lambda what: request.node.user_properties.append(("told", str(what)))
