@@ -25,7 +25,12 @@ def test_the_migrations_build_just_the_tables_of_the_code(tmp_path: Path) -> Non
     Store(url).close()
     engine = sqlalchemy.create_engine(url)
     with engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        # SQLite keeps a full-text index in tables of its own
+        ours = {
+            "compare_type": True,
+            "include_name": lambda name, _kind, _parents: not str(name).startswith("paper_text"),
+        }
+        context = MigrationContext.configure(connection, opts=ours)
         differences = compare_metadata(context, tables.metadata)
     engine.dispose()
     assert differences == []

@@ -1,9 +1,9 @@
 """The corpus: every paper ever collected, each work once."""
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import date, datetime
 
-from sqlalchemy import Connection, exists, false, func, select
+from sqlalchemy import ColumnElement, Connection, and_, exists, false, func, select
 
 from digestmail.model import Paper
 from digestmail.storage import tables
@@ -82,6 +82,32 @@ class Corpus:
             )
             return [paper_of(row) for row in connection.execute(rows).mappings()]
 
+    def day(self, day: date, *, limit: int, offset: int = 0) -> tuple[list[Paper], int]:
+        """A page of the papers of one day, most upvotes first, and how many there are.
+
+        A paper belongs to the day it was announced, else to the UTC day it was first seen.
+        """
+        paper = tables.paper
+        with self._database.read() as connection:
+            on = and_(paper.c.day == day, *_live_only(connection))
+            rows = select(paper).where(on).order_by(func.coalesce(paper.c.upvotes, -1).desc(), paper.c.id)
+            found = [paper_of(row) for row in connection.execute(rows.limit(limit).offset(offset)).mappings()]
+            return found, connection.execute(select(func.count()).select_from(paper).where(on)).scalar_one()
+
+    def days_around(self, day: date) -> tuple[date | None, date | None]:
+        """The nearest days before and after one that have papers."""
+        paper = tables.paper.c
+        with self._database.read() as connection:
+            live = _live_only(connection)
+            before = connection.execute(select(func.max(paper.day)).where(paper.day < day, *live)).scalar()
+            after = connection.execute(select(func.min(paper.day)).where(paper.day > day, *live)).scalar()
+        return before, after
+
+    def newest_day(self) -> date | None:
+        """The newest day that has papers."""
+        with self._database.read() as connection:
+            return connection.execute(select(func.max(tables.paper.c.day)).where(*_live_only(connection))).scalar()
+
     def count(self) -> int:
         """How many works there are."""
         with self._database.read() as connection:
@@ -90,3 +116,8 @@ class Corpus:
 
 def _holds_live(connection: Connection) -> bool:
     return bool(connection.execute(select(exists().where(tables.paper.c.sample == false()))).scalar())
+
+
+def _live_only(connection: Connection) -> list[ColumnElement[bool]]:
+    """What leaves samples out, once there is anything live."""
+    return [tables.paper.c.sample == false()] if _holds_live(connection) else []

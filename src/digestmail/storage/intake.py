@@ -108,14 +108,14 @@ class _Chunk:
     def store(self, now: datetime) -> None:
         """Write what is new, what has changed, and what may be told about it."""
         if self.new:
-            rows = [asdict(work.paper) for work in self.new]
+            rows = [_row(work.paper) for work in self.new]
             query = insert(tables.paper).returning(tables.paper.c.id, sort_by_parameter_order=True)
             for work, number in zip(self.new, self._connection.execute(query, rows).scalars(), strict=True):
                 work.id = number
         changed = list(self.changed)
         if changed:
             change = update(tables.paper).where(tables.paper.c.id == bindparam("_id"))
-            self._connection.execute(change, [{"_id": work.id, **asdict(work.paper)} for work in changed])
+            self._connection.execute(change, [{"_id": work.id, **_row(work.paper)} for work in changed])
         pairs = {(identity, work.id) for identity, works in self._works.items() for work in works}
         if fresh := [{"identity": name, "paper_id": number} for name, number in sorted(pairs - self._identities)]:
             self._connection.execute(insert(tables.paper_identity), fresh)
@@ -136,6 +136,10 @@ class _Chunk:
         ]
         if rows:
             self._connection.execute(insert(tables.change), rows)
+
+
+def _row(paper: Paper) -> dict[str, Any]:
+    return asdict(paper) | {"day": paper.listed or (paper.first_seen and paper.first_seen.date())}
 
 
 def paper_of(row: RowMapping | dict[str, Any]) -> Paper:

@@ -13,6 +13,7 @@ from digestmail.storage.feedback import Feedback
 from digestmail.storage.fetches import Fetches
 from digestmail.storage.journal import Journal
 from digestmail.storage.plans import Shelf
+from digestmail.storage.search import Search
 from digestmail.storage.subscribers import Subscribers
 
 
@@ -29,6 +30,7 @@ class Store:
         """
         self._database = Database(url)
         self.corpus = Corpus(self._database)
+        self.search = Search(self._database)
         self.subscribers = Subscribers(self._database)
         self.feedback = Feedback(self._database)
         shelf = Shelf()

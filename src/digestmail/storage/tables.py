@@ -21,7 +21,7 @@ from sqlalchemy import (
 )
 
 #: the newest migration, which this version of digestmail needs
-SCHEMA_VERSION = "0005"
+SCHEMA_VERSION = "0006"
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -75,6 +75,8 @@ paper = Table(
     Column("source", Text, nullable=False),
     Column("sample", Boolean, nullable=False),
     Column("first_seen", UtcDateTime, nullable=False, index=True),
+    # the day it belongs to in the archive: announced, else first seen
+    Column("day", Date, index=True),
 )
 
 #: every key under which a work is known: arxiv:…, doi:…, title:…; works may share a title
@@ -124,6 +126,10 @@ subscriber = Table(
     Column("status", Text, nullable=False, index=True),
     Column("origin", Text, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
+    # raised to make all earlier links of a reader worthless
+    Column("token_version", Integer, nullable=False, server_default="0"),
+    # no issue before this local date
+    Column("paused_until", Date),
 )
 
 #: "more like this" and "less like this": what a subscriber thinks of a paper
@@ -272,4 +278,32 @@ validator = Table(
     Column("address", Text, primary_key=True),
     Column("etag", Text, nullable=False),
     Column("last_modified", Text, nullable=False),
+)
+
+#: papers that a reader has put aside
+saved = Table(
+    "saved",
+    metadata,
+    Column("subscriber_id", ForeignKey("subscriber.id"), primary_key=True),
+    Column("paper_id", ForeignKey("paper.id"), primary_key=True),
+    Column("at", UtcDateTime, nullable=False),
+)
+
+#: addresses that were erased, as keyed hashes: an old list must not bring them back
+tombstone = Table(
+    "tombstone",
+    metadata,
+    Column("digest", Text, primary_key=True),
+    Column("at", UtcDateTime, nullable=False),
+)
+
+#: what somebody did who may do it only so often: by address, by network, all together
+limited = Table(
+    "limited",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("scope", Text, nullable=False),
+    Column("digest", Text, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Index("ix_limited", "scope", "digest", "at"),
 )

@@ -1,0 +1,1 @@
+"""The web pages: thin over the use cases. No script is needed for anything, nobody is tracked."""

@@ -1,0 +1,55 @@
+"""What every page needs: newsletters that are open, and the settings of the web."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass, field
+from queue import Empty, SimpleQueue
+
+from digestmail.newsletter import Newsletter
+
+#: opens a newsletter of its own: a store belongs to one thread at a time
+Open = Callable[[], AbstractContextManager[Newsletter]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebSettings:
+    """How the pages are served."""
+
+    #: the public address, without a slash at its end: links in mails and feeds begin with it
+    base_url: str
+    name: str = "Daily Papers"
+    #: addresses and networks of proxies whose X-Forwarded-For is believed
+    trusted_proxies: tuple[str, ...] = ()
+    #: opens /admin and /api; None closes them
+    admin_token: str | None = field(default=None, repr=False)
+    #: papers on one page
+    page_size: int = 50
+
+
+class House:
+    """Lends newsletters to requests, each to one at a time, and keeps those that come back."""
+
+    def __init__(self, open_newsletter: Open, settings: WebSettings) -> None:
+        self.settings = settings
+        self._open = open_newsletter
+        self._idle: SimpleQueue[Newsletter] = SimpleQueue()
+        self._opened = ExitStack()
+        self._opening = threading.Lock()
+
+    @contextmanager
+    def newsletter(self) -> Iterator[Newsletter]:
+        """A newsletter for one request. Raises StoreError."""
+        try:
+            newsletter = self._idle.get_nowait()
+        except Empty:
+            with self._opening:
+                newsletter = self._opened.enter_context(self._open())
+        try:
+            yield newsletter
+        finally:
+            self._idle.put(newsletter)
+
+    def close(self) -> None:
+        """Close them all; no request may be under way."""
+        self._opened.close()
