@@ -141,9 +141,9 @@ def _shared(key: tuple[Paper, Tier, Words]) -> Shared:
     )
 
 
-def spans(marked: Iterable[Hit], field: Field) -> Iterator[tuple[int, int]]:
+def spans(marked: Iterable[Hit], field: Field) -> list[tuple[int, int]]:
     """What a field has marked. Some words of a keyword, here and there, would be a page full of bold."""
-    return (span for hit in marked for one in hit.places if one.field is field and one.written for span in one.spans)
+    return [span for hit in marked for one in hit.places if one.field is field and one.written for span in one.spans]
 
 
 def _marked(key: tuple[Shared, frozenset[Hit]]) -> tuple[bytes, bytes]:
