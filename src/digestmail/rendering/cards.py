@@ -118,6 +118,7 @@ class Shared:
     """What all readers of a language share of one paper: its card, and the texts that are one's own when marked."""
 
     card: SharedCard
+    words: Words
     title: Excerpt
     abstract: Excerpt
     #: the title as a subject and the contents list have it
@@ -133,6 +134,7 @@ def _shared(key: tuple[Paper, Tier, Words]) -> Shared:
     card = _shared_card(paper, tier, words, has_abstract=bool(str(abstract)))
     return Shared(
         card,
+        words,
         title,
         abstract,
         headline=shorten(str(title), _HEADLINE_WIDTH),

@@ -120,10 +120,10 @@ def _cards(pieces: SharedPieces, papers: Sequence[tuple[RankedPaper, Shared]], w
     cards = _Cards([], [])
     for number, (ranked, shared) in enumerate(papers, 1):
         told, marked = weigh(ranked.matches)
-        card = pieces.cards[shared, words, bool(told)]
+        card = pieces.cards[bool(told)][shared]
         if card is None:
             return None
-        (html, in_html), (text, in_text), all_reasons = card
+        html, in_html, text, in_text, all_reasons = card
         number_in_html, number_in_text = _quoted_number(number)
         reasons_in_html, reasons_in_text = quoted_reasons(told if all_reasons else told[:1], words)
         # in the order of ON_CARD

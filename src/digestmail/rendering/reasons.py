@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import repeat
 from typing import NamedTuple
 
 from markupsafe import Markup, escape
@@ -26,6 +27,7 @@ Weighed = tuple[list[Told], frozenset[Hit]]
 # a list within a card, whose text begins four columns in
 _ITEM, _NEXT_ITEM, _NEXT_IN_HTML = 6, "\n    ", "; "
 _TOLD = 3
+_FOR = repeat(False)
 _KEPT = 1 << 14
 
 _QUOTED_NEXT_ITEM, _QUOTED_NEXT_IN_HTML = quoted(_NEXT_ITEM), quoted(_NEXT_IN_HTML)
@@ -86,18 +88,20 @@ def weigh(matches: Sequence[Match]) -> Weighed:
     Reasons are told the weightiest first, then those against the paper. Of more than four only three are told one by
     one: the line is read in seconds, and mail clients cut long messages.
     """
+    hits: list[Hit] = []
     points: list[float] = []
     marked: list[Hit] = []
     for match in matches:
-        points.append(match.points)
         hit = match.hit
+        hits.append(hit)
+        points.append(match.points)
         if hit.written:
             marked.append(hit)
     # a set: whatever weights a reader's keywords have
-    return _told(matches, points), frozenset(marked)
+    return _told(hits, points), frozenset(marked)
 
 
-def _told(matches: Sequence[Match], points: Sequence[float]) -> list[Told]:
+def _told(hits: Sequence[Hit], points: Sequence[float]) -> list[Told]:
     """The reasons with their shares, which add up to 100; a single one has none."""
     wanted = len(points)
     while wanted and points[wanted - 1] <= 0:
@@ -106,13 +110,13 @@ def _told(matches: Sequence[Match], points: Sequence[float]) -> list[Told]:
     if wanted > 1:
         shares = percentages(points[:wanted])
         count = wanted if wanted <= _TOLD + 1 else _TOLD
-        told = [(match.hit, share, False) for match, share in zip(matches[:count], shares, strict=False)]
+        told = list(zip(hits[:count], shares, _FOR))
         if count < wanted:
             told.append((wanted - count, sum(shares[count:]), False))
     else:
-        told = [(match.hit, None, False) for match in matches[:wanted]]
+        told = [(hit, None, False) for hit in hits[:wanted]]
     if 0 < wanted < len(points):
-        told += [(match.hit, None, True) for match in matches[wanted:] if match.points < 0]
+        told += [(hit, None, True) for hit, worth in zip(hits, points, strict=True) if worth < 0]
     return told
 
 
@@ -134,9 +138,9 @@ def listed(why: Sequence[Reason]) -> Printed:
 
 def quoted_reasons(told: Iterable[Told], words: Words) -> tuple[_List, _List]:
     """The reasons in HTML and in text, as ``listed`` has them: all of them, and the first alone."""
-    in_html, in_text = [], []
+    in_html, in_text, kept = [], [], _QUOTED[words]
     for what, share, against in told:
-        html, text, left = _QUOTED[words, against][what]
+        html, text, left = kept[against][what]
         share_in_html, beside, below, width = _QUOTED_SHARES[share]
         in_html.append(html + share_in_html)
         in_text.append(text + (beside if width <= left else below))
@@ -186,12 +190,19 @@ def _quote(what: _What, words: Words, against: bool) -> _Quoted:
     return _Quoted(quoted(said.html), quoted(item), COLUMNS - _ITEM - columns(last))
 
 
-def _quotes(words: Words, against: bool) -> Kept[Hit | int, _Quoted]:
-    return Kept(_KEPT, lambda told: _quote(_what(told), words, against))
+_Quotes = Kept[Hit | int, _Quoted]
+
+
+def _quotes(words: Words) -> tuple[_Quotes, _Quotes]:
+    """What speaks for papers and what speaks against them."""
+    return (
+        Kept(_KEPT, lambda told: _quote(_what(told), words, False)),
+        Kept(_KEPT, lambda told: _quote(_what(told), words, True)),
+    )
 
 
 # readers share keywords and papers, and so hits, but seldom what these are worth
-_QUOTED: Kept[tuple[Words, bool], Kept[Hit | int, _Quoted]] = Kept(64, lambda key: _quotes(*key))
+_QUOTED: Kept[Words, tuple[_Quotes, _Quotes]] = Kept(32, _quotes)
 
 
 def _quoted_share(share: int | None) -> tuple[bytes, bytes, bytes, int]:

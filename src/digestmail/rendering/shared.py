@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -13,7 +13,6 @@ from digestmail.rendering.cards import Card, Personal, Shared, Tier
 from digestmail.rendering.compile import CompiledTemplate
 from digestmail.rendering.issue import context
 from digestmail.rendering.kept import Kept
-from digestmail.rendering.language import Words
 from digestmail.rendering.outline import Own, Shape
 from digestmail.rendering.slots import CARD, NotShared, Slot, Slotted, SlottedPart
 from digestmail.text.clean import clean_line
@@ -29,6 +28,9 @@ _NOT_ASKED_FOR = "cannot be used in the subject"
 _WHY = "is one reader's own: print all of it, 'card.reasons', or the first, 'card.reason'"
 
 
+_Pick = Callable[[Sequence[bytes]], object]
+
+
 class SharedShell(NamedTuple):
     """All around the cards: each place is one of ``Own.words``, by its number, or a card."""
 
@@ -36,20 +38,16 @@ class SharedShell(NamedTuple):
     text: Slotted
 
 
-class _Card(NamedTuple):
-    """One card in one part of the message."""
-
-    #: ``%b`` in each place
-    format: bytes
-    #: what stands there, from one reader's own in the order of ``ON_CARD``
-    pick: Callable[[Sequence[bytes]], object]
-
-
 class CardPieces(NamedTuple):
-    """One card in both parts."""
+    """One card in both parts: ``%b`` in each place, and what picks that from one reader's own in order of ``ON_CARD``.
 
-    html: _Card
-    text: _Card
+    One row: among thousands of cards each object that is looked at has to be fetched from memory.
+    """
+
+    html: bytes
+    pick_html: _Pick
+    text: bytes
+    pick_text: _Pick
     #: whether it shows all reasons, or only the weightiest
     all_reasons: bool
 
@@ -70,8 +68,8 @@ class SharedPieces:
         self._shells = lru_cache(_KEPT_SHELLS)(self._shell)
         self._subjects = lru_cache(_KEPT_SUBJECTS)(self._fill_subject)
 
-        #: the card of one paper, with reasons or without
-        self.cards: Kept[tuple[Shared, Words, bool], CardPieces | None] = Kept(_KEPT_CARDS, self._card)
+        #: the cards of papers without reasons, and with them
+        self.cards = tuple([Kept(_KEPT_CARDS, partial(self._card, bool(reasons))) for reasons in range(2)])
 
     def shell(self, shape: Shape, own: Own) -> SharedShell | None:
         """All around the cards of an issue."""
@@ -98,8 +96,7 @@ class SharedPieces:
             self._note(fault)
             return None
 
-    def _card(self, key: tuple[Shared, Words, bool]) -> CardPieces | None:
-        shared, words, has_reasons = key
+    def _card(self, has_reasons: bool, shared: Shared) -> CardPieces | None:
         full = {"abstract": shared.card.has_abstract, "reasons": has_reasons, "reason": has_reasons}
         slots: dict[str, Any] = {
             name: Slot(f"card.{name}", at, full=full.get(name, True), wraps=False) for at, name in enumerate(_IN_HTML)
@@ -109,11 +106,11 @@ class SharedPieces:
         # in text nothing is marked
         in_text = replace(own, title=shared.title.marked(()), abstract=shared.abstract.marked(()))
         try:
-            html = self._html.card({**words.context, CARD: Card.of(shared.card, own)})
-            text = self._text.card({**words.context, CARD: Card.of(shared.card, in_text)})
+            html = self._html.card({**shared.words.context, CARD: Card.of(shared.card, own)})
+            text = self._text.card({**shared.words.context, CARD: Card.of(shared.card, in_text)})
             shown = {_IN_HTML[place.at] for place in (*html.places, *text.places)}
             all_reasons = "reasons" in shown and shared.card.tier is not Tier.LINE
-            return CardPieces(_card_of(html, "html"), _card_of(text, "text"), all_reasons)
+            return CardPieces(*_formatted(html, "html"), *_formatted(text, "text"), all_reasons)
         except NotShared as fault:
             self._note(fault)
             return None
@@ -123,10 +120,14 @@ class SharedPieces:
             self.faults.append(str(fault))
 
 
-def _card_of(card: Slotted, part: str) -> _Card:
-    order = [ON_CARD.index((_IN_HTML[place.at], part)) for place in card.places]
-    pick = itemgetter(*order) if order else lambda _: ()
-    return _Card(b"%b".join([text.replace(b"%", b"%%") for text in card.texts]), pick)
+def _formatted(card: Slotted, part: str) -> tuple[bytes, _Pick]:
+    order = tuple([ON_CARD.index((_IN_HTML[place.at], part)) for place in card.places])
+    return b"%b".join([text.replace(b"%", b"%%") for text in card.texts]), _picking(order)
+
+
+@lru_cache(maxsize=64)  # most cards of a template have the same places, and are to have the same object
+def _picking(order: tuple[int, ...]) -> _Pick:
+    return itemgetter(*order) if order else lambda _: ()
 
 
 def _own_slots(shape: Shape, full: Sequence[bool] = (), rule: str = "") -> Own:
