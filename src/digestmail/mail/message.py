@@ -91,7 +91,7 @@ def build_message(issue: Issue, words: Rendered | Encoded, routes: Routes | None
         raise MessageError(f"message {identity} cannot be read back: {routes.return_path} {''.join(own)}")
     encoded = words if isinstance(words, Encoded) else encode(words)
     to, dated, unsubscribe, kind = own
-    head = f"{shared.from_}{to}{_subject_header(clean_line(encoded.subject))}{dated}{unsubscribe}{shared.of_list}{kind}"
+    head = f"{shared.from_}{to}{_subject_header(encoded.subject)}{dated}{unsubscribe}{shared.of_list}{kind}"
     if _NAMES.findall(f"\n{head}") != shared.names[bool(routes.web)]:
         raise MessageError(f"message {identity} holds other headers than it should: {head}")
     parts = (*_part("plain", encoded.text, boundary), *_part("html", encoded.html, boundary))
@@ -175,6 +175,7 @@ def _feedback_id(list_id: str, sender: str, slot: date) -> str:
 
 @lru_cache(_KEPT_SUBJECTS)
 def _subject_header(subject: str) -> str:
+    subject = clean_line(subject)
     return _header("Subject", _subject(subject), subject, _decoded)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
 from datetime import date
 from enum import StrEnum
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Self
 from urllib.parse import quote, urlsplit
 
@@ -128,8 +128,7 @@ class Shared:
     teaser: str
 
 
-def _shared(key: tuple[Paper, Tier, Words]) -> Shared:
-    paper, tier, words = key
+def _shared(words: Words, tier: Tier, paper: Paper) -> Shared:
     title, abstract = whole(paper.title, fallback=words.gettext("Untitled")), _abstract(paper.abstract, tier)
     card = _shared_card(paper, tier, words, has_abstract=bool(str(abstract)))
     return Shared(
@@ -158,8 +157,14 @@ def _marked(key: tuple[Shared, frozenset[Hit]]) -> tuple[bytes, bytes]:
 #: title and abstract in HTML with some hits marked, as quoted-printable: readers with the same keywords share them
 QUOTED_MARKS: Kept[tuple[Shared, frozenset[Hit]], tuple[bytes, bytes]] = Kept(1 << 14, _marked)
 
-#: papers in the words of a language
-SHARED: Kept[tuple[Paper, Tier, Words], Shared] = Kept(4096, _shared)
+
+
+def _shelves(words: Words) -> dict[Tier, Kept[Paper, Shared]]:
+    return {tier: Kept(4096, partial(_shared, words, tier)) for tier in Tier}
+
+
+#: papers in the words of a language, by how much room they get
+SHARED: Kept[Words, dict[Tier, Kept[Paper, Shared]]] = Kept(32, _shelves)
 
 
 def _shared_card(paper: Paper, tier: Tier, words: Words, *, has_abstract: bool) -> SharedCard:

@@ -96,10 +96,10 @@ class Joining:
 def _filled(
     shell: Slotted, own: Sequence[str], cards: Sequence[bytes], kept: Kept[tuple[str, _Wrapping], bytes]
 ) -> tuple[bytes, ...]:
-    pieces: list[bytes] = []
-    for text, (name, at, wrapping) in zip(shell.texts, shell.places, strict=False):  # one more text than places
-        pieces += text, cards[at] if name == CARD else kept[own[at], wrapping]
-    return (*pieces, shell.texts[-1])
+    pieces = [b""] * (2 * len(shell.places) + 1)
+    pieces[::2] = shell.texts
+    pieces[1::2] = [cards[at] if name == CARD else kept[own[at], wrapping] for name, at, wrapping in shell.places]
+    return tuple(pieces)
 
 
 def _in_html(key: tuple[str, _Wrapping]) -> bytes:
