@@ -174,7 +174,7 @@ class Issue:
     @property
     def sample(self) -> bool:
         """Whether the papers come from a fallback source."""
-        return any([ranked.paper.sample for ranked in self.papers])
+        return any(ranked.paper.sample for ranked in self.papers)
 
 
 @dataclass(frozen=True, slots=True)

@@ -158,7 +158,6 @@ def _marked(key: tuple[Shared, frozenset[Hit]]) -> tuple[bytes, bytes]:
 QUOTED_MARKS: Kept[tuple[Shared, frozenset[Hit]], tuple[bytes, bytes]] = Kept(1 << 14, _marked)
 
 
-
 def _shelves(words: Words) -> dict[Tier, Kept[Paper, Shared]]:
     return {tier: Kept(4096, partial(_shared, words, tier)) for tier in Tier}
 

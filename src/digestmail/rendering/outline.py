@@ -80,7 +80,7 @@ def outline(
     """An issue in words. ``tiers`` says how much room each paper of the plan gets, by default by its place."""
     words, profile, reader = language(issue.language), issue.subscriber.profile, issue.subscriber
     wanted = profile.wanted
-    asks = _Asks(bool(wanted), bool(profile.liked), any([ranked.topic for ranked in issue.papers]))
+    asks = _Asks(bool(wanted), bool(profile.liked), any(ranked.topic for ranked in issue.papers))
     pairs = list(zip(issue.papers, tiers or _rooms(len(issue.papers)), strict=True))
     groups = list(_groups(pairs, wanted, asks, words))
     shelves = SHARED[words]

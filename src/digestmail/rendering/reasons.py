@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import repeat
 from typing import NamedTuple
 
 from markupsafe import Markup, escape
@@ -27,7 +26,6 @@ Weighed = tuple[list[Told], frozenset[Hit]]
 # a list within a card, whose text begins four columns in
 _ITEM, _NEXT_ITEM, _NEXT_IN_HTML = 6, "\n    ", "; "
 _TOLD = 3
-_FOR = repeat(False)
 _KEPT = 1 << 14
 
 _QUOTED_NEXT_ITEM, _QUOTED_NEXT_IN_HTML = quoted(_NEXT_ITEM), quoted(_NEXT_IN_HTML)
@@ -110,7 +108,7 @@ def _told(hits: Sequence[Hit], points: Sequence[float]) -> list[Told]:
     if wanted > 1:
         shares = percentages(points[:wanted])
         count = wanted if wanted <= _TOLD + 1 else _TOLD
-        told = list(zip(hits[:count], shares, _FOR))
+        told = [(hit, share, False) for hit, share in zip(hits[:count], shares, strict=False)]
         if count < wanted:
             told.append((wanted - count, sum(shares[count:]), False))
     else:
