@@ -147,15 +147,24 @@ def spans(marked: Iterable[Hit], field: Field) -> list[tuple[int, int]]:
     return [span for hit in marked for one in hit.places if one.field is field and one.written for span in one.spans]
 
 
-def _marked(key: tuple[Shared, frozenset[Hit]]) -> tuple[bytes, bytes]:
+_Marks = tuple[bytes, bytes]
+_MarksKey = tuple[Shared, frozenset[Hit]]
+
+
+def _marked(key: _MarksKey) -> _Marks:
     shared, marked = key
-    texts = ((shared.title, Field.TITLE), (shared.abstract, Field.ABSTRACT))
-    title, abstract = [quoted(text.html(spans(marked, field))) for text, field in texts]
-    return title, abstract
+    return _marked_title(key)[0], quoted(shared.abstract.html(spans(marked, Field.ABSTRACT)))
+
+
+def _marked_title(key: _MarksKey) -> _Marks:
+    shared, marked = key
+    return quoted(shared.title.html(spans(marked, Field.TITLE))), b""
 
 
 #: title and abstract in HTML with some hits marked, as quoted-printable: readers with the same keywords share them
-QUOTED_MARKS: Kept[tuple[Shared, frozenset[Hit]], tuple[bytes, bytes]] = Kept(1 << 14, _marked)
+QUOTED_MARKS: Kept[_MarksKey, _Marks] = Kept(1 << 14, _marked)
+#: the same for templates that show no abstract
+QUOTED_TITLES: Kept[_MarksKey, _Marks] = Kept(1 << 14, _marked_title)
 
 
 def _shelves(words: Words) -> dict[Tier, Kept[Paper, Shared]]:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from markupsafe import escape
 
 from digestmail.model import Encoded, Issue, RankedPaper, Rendered
-from digestmail.rendering.cards import QUOTED_MARKS, Shared, Tier, printed_number
+from digestmail.rendering.cards import Shared, Tier, printed_number
 from digestmail.rendering.compile import CompiledTemplate
 from digestmail.rendering.environment import fold
 from digestmail.rendering.issue import render_issue
@@ -123,14 +123,14 @@ def _cards(pieces: SharedPieces, papers: Sequence[tuple[RankedPaper, Shared]], w
         card = pieces.cards[bool(told)][shared]
         if card is None:
             return None
-        html, in_html, text, in_text, all_reasons = card
+        html, in_html, text, in_text, all_reasons, marks = card
         number_in_html, number_in_text = _quoted_number(number)
         reasons_in_html, reasons_in_text = quoted_reasons(told if all_reasons else told[:1], words)
         # in the order of ON_CARD
         own = (
             number_in_html,
             *reasons_in_html,
-            *QUOTED_MARKS[shared, marked],
+            *marks[shared, marked],
             number_in_text,
             *reasons_in_text,
         )

@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 from jinja2 import meta
 
 from digestmail.errors import TemplateError
-from digestmail.rendering.cards import Card, Personal, Shared, Tier
+from digestmail.model import Hit
+from digestmail.rendering.cards import QUOTED_MARKS, QUOTED_TITLES, Card, Personal, Shared, Tier
 from digestmail.rendering.compile import CompiledTemplate
 from digestmail.rendering.issue import context
 from digestmail.rendering.kept import Kept
@@ -50,6 +51,8 @@ class CardPieces(NamedTuple):
     pick_text: _Pick
     #: whether it shows all reasons, or only the weightiest
     all_reasons: bool
+    #: title and abstract with marks, as far as it shows them
+    marks: Kept[tuple[Shared, frozenset[Hit]], tuple[bytes, bytes]]
 
 
 class SharedPieces:
@@ -67,7 +70,7 @@ class SharedPieces:
         self.faults: list[str] = []
         self._shells = lru_cache(_KEPT_SHELLS)(self._shell)
         self._subjects = lru_cache(_KEPT_SUBJECTS)(self._fill_subject)
-
+        self._asked = lru_cache(_KEPT_SHELLS)(self._said_in_subject)
         #: the cards of papers without reasons, and with them
         self.cards = tuple([Kept(_KEPT_CARDS, partial(self._card, bool(reasons))) for reasons in range(2)])
 
@@ -88,13 +91,15 @@ class SharedPieces:
             return None
 
     def _fill_subject(self, shape: Shape, values: tuple[str, ...]) -> str | None:
-        said = context(shape, _own_slots(shape, rule=_NOT_ASKED_FOR), _card_slots(shape))
-        said |= zip(self._in_subject, values, strict=True)
+        said = zip(self._in_subject, values, strict=True)
         try:
-            return clean_line(self._subject.fill(said))
+            return clean_line(self._subject.fill({**self._asked(shape), **dict(said)}))
         except (NotShared, TemplateError) as fault:
             self._note(fault)
             return None
+
+    def _said_in_subject(self, shape: Shape) -> dict[str, object]:
+        return context(shape, _own_slots(shape, rule=_NOT_ASKED_FOR), _card_slots(shape))
 
     def _card(self, has_reasons: bool, shared: Shared) -> CardPieces | None:
         full = {"abstract": shared.card.has_abstract, "reasons": has_reasons, "reason": has_reasons}
@@ -109,8 +114,9 @@ class SharedPieces:
             html = self._html.card({**shared.words.context, CARD: Card.of(shared.card, own)})
             text = self._text.card({**shared.words.context, CARD: Card.of(shared.card, in_text)})
             shown = {_IN_HTML[place.at] for place in (*html.places, *text.places)}
+            marks = QUOTED_MARKS if "abstract" in shown else QUOTED_TITLES
             all_reasons = "reasons" in shown and shared.card.tier is not Tier.LINE
-            return CardPieces(*_formatted(html, "html"), *_formatted(text, "text"), all_reasons)
+            return CardPieces(*_formatted(html, "html"), *_formatted(text, "text"), all_reasons, marks)
         except NotShared as fault:
             self._note(fault)
             return None
