@@ -29,10 +29,10 @@ _Wrapping = tuple[int, int] | None
 
 
 class _Cards(NamedTuple):
-    """The cards of an issue, encoded, in the order of their numbers."""
+    """The cards of an issue, encoded, in the order of their numbers, each in pieces to join."""
 
-    html: list[bytes]
-    text: list[bytes]
+    html: list[tuple[bytes, ...]]
+    text: list[tuple[bytes, ...]]
 
 
 class Joining:
@@ -77,7 +77,7 @@ class Joining:
         """The HTML of each card, encoded, in the order of their numbers; none when cards cannot be shared."""
         said = outline(issue, unsubscribe_url, tiers=tiers)
         cards = _cards(self._pieces, said.papers, said.shape.words) if self._pieces else None
-        return cards.html if cards else []
+        return [b"".join(card) for card in cards.html] if cards else []
 
     def _joined(self, said: Outline) -> Encoded | None:
         """None when not all can be shared, or the template has a mistake: filling it plainly tells where."""
@@ -94,12 +94,19 @@ class Joining:
 
 
 def _filled(
-    shell: Slotted, own: Sequence[str], cards: Sequence[bytes], kept: Kept[tuple[str, _Wrapping], bytes]
+    shell: Slotted,
+    own: Sequence[str],
+    cards: Sequence[tuple[bytes, ...]],
+    kept: Kept[tuple[str, _Wrapping], bytes],
 ) -> tuple[bytes, ...]:
-    pieces = [b""] * (2 * len(shell.places) + 1)
-    pieces[::2] = shell.texts
-    pieces[1::2] = [cards[at] if name == CARD else kept[own[at], wrapping] for name, at, wrapping in shell.places]
-    return tuple(pieces)
+    pieces: list[bytes] = []
+    for text, (name, at, wrapping) in zip(shell.texts, shell.places, strict=False):  # one more text than places
+        pieces.append(text)
+        if name == CARD:
+            pieces += cards[at]
+        else:
+            pieces.append(kept[own[at], wrapping])
+    return (*pieces, shell.texts[-1])
 
 
 def _in_html(key: tuple[str, _Wrapping]) -> bytes:
@@ -123,7 +130,7 @@ def _cards(pieces: SharedPieces, papers: Sequence[tuple[RankedPaper, Shared]], w
         card = pieces.cards[bool(told)][shared]
         if card is None:
             return None
-        html, in_html, text, in_text, all_reasons, marks = card
+        around, pick_html, pick_text, all_reasons, marks = card
         number_in_html, number_in_text = _quoted_number(number)
         reasons_in_html, reasons_in_text = quoted_reasons(told if all_reasons else told[:1], words)
         # in the order of ON_CARD
@@ -134,8 +141,9 @@ def _cards(pieces: SharedPieces, papers: Sequence[tuple[RankedPaper, Shared]], w
             number_in_text,
             *reasons_in_text,
         )
-        cards.html.append(html % in_html(own))
-        cards.text.append(text % in_text(own))
+        row = own + around
+        cards.html.append(pick_html(row))
+        cards.text.append(pick_text(row))
     return cards
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import lru_cache, partial
+from itertools import chain
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -29,7 +30,7 @@ _NOT_ASKED_FOR = "cannot be used in the subject"
 _WHY = "is one reader's own: print all of it, 'card.reasons', or the first, 'card.reason'"
 
 
-_Pick = Callable[[Sequence[bytes]], object]
+Picks = Callable[[tuple[bytes, ...]], tuple[bytes, ...]]
 
 
 class SharedShell(NamedTuple):
@@ -40,15 +41,16 @@ class SharedShell(NamedTuple):
 
 
 class CardPieces(NamedTuple):
-    """One card in both parts: ``%b`` in each place, and what picks that from one reader's own in order of ``ON_CARD``.
+    """One card in both parts.
 
     One row: among thousands of cards each object that is looked at has to be fetched from memory.
     """
 
-    html: bytes
-    pick_html: _Pick
-    text: bytes
-    pick_text: _Pick
+    #: what stands around one reader's own in HTML, then in text
+    around: tuple[bytes, ...]
+    #: all of a part in its order, from one reader's own as in ``ON_CARD`` and what stands around it
+    pick_html: Picks
+    pick_text: Picks
     #: whether it shows all reasons, or only the weightiest
     all_reasons: bool
     #: title and abstract with marks, as far as it shows them
@@ -116,7 +118,8 @@ class SharedPieces:
             shown = {_IN_HTML[place.at] for place in (*html.places, *text.places)}
             marks = QUOTED_MARKS if "abstract" in shown else QUOTED_TITLES
             all_reasons = "reasons" in shown and shared.card.tier is not Tier.LINE
-            return CardPieces(*_formatted(html, "html"), *_formatted(text, "text"), all_reasons, marks)
+            picks = _picks(html, "html", len(ON_CARD)), _picks(text, "text", len(ON_CARD) + len(html.texts))
+            return CardPieces((*html.texts, *text.texts), *picks, all_reasons, marks)
         except NotShared as fault:
             self._note(fault)
             return None
@@ -126,14 +129,16 @@ class SharedPieces:
             self.faults.append(str(fault))
 
 
-def _formatted(card: Slotted, part: str) -> tuple[bytes, _Pick]:
-    order = tuple([ON_CARD.index((_IN_HTML[place.at], part)) for place in card.places])
-    return b"%b".join([text.replace(b"%", b"%%") for text in card.texts]), _picking(order)
+def _picks(card: Slotted, part: str, start: int) -> Picks:
+    """``start`` is where the texts of the card begin."""
+    texts = range(start, start + len(card.texts))
+    own = [ON_CARD.index((_IN_HTML[place.at], part)) for place in card.places]
+    return _picking((*chain.from_iterable(zip(texts, own, strict=False)), texts[-1]))
 
 
 @lru_cache(maxsize=64)  # most cards of a template have the same places, and are to have the same object
-def _picking(order: tuple[int, ...]) -> _Pick:
-    return itemgetter(*order) if order else lambda _: ()
+def _picking(order: tuple[int, ...]) -> Picks:
+    return itemgetter(*order) if len(order) > 1 else lambda row: (row[order[0]],)
 
 
 def _own_slots(shape: Shape, full: Sequence[bool] = (), rule: str = "") -> Own:
