@@ -131,17 +131,9 @@ def _cards(pieces: SharedPieces, papers: Sequence[tuple[RankedPaper, Shared]], w
         if card is None:
             return None
         around, pick_html, pick_text, all_reasons, marks = card
-        number_in_html, number_in_text = _quoted_number(number)
-        reasons_in_html, reasons_in_text = quoted_reasons(told if all_reasons else told[:1], words)
+        reasons = quoted_reasons(told if all_reasons else told[:1], words)
         # in the order of ON_CARD
-        own = (
-            number_in_html,
-            *reasons_in_html,
-            *marks[shared, marked],
-            number_in_text,
-            *reasons_in_text,
-        )
-        row = own + around
+        row = _quoted_number(number) + reasons + marks[shared, marked] + around
         cards.html.append(pick_html(row))
         cards.text.append(pick_text(row))
     return cards

@@ -29,9 +29,7 @@ _TOLD = 3
 _KEPT = 1 << 14
 
 _QUOTED_NEXT_ITEM, _QUOTED_NEXT_IN_HTML = quoted(_NEXT_ITEM), quoted(_NEXT_IN_HTML)
-# as quoted-printable: all reasons, and the first alone
-_List = tuple[bytes, bytes]
-_NO_REASONS: tuple[_List, _List] = ((b"", b""), (b"", b""))
+_NO_REASONS = (b"", b"", b"", b"")
 
 
 class _Said(NamedTuple):
@@ -134,8 +132,8 @@ def listed(why: Sequence[Reason]) -> Printed:
     return Printed(text, Markup(_NEXT_IN_HTML.join([reason.__html__() for reason in why])))  # noqa: S704 - each is escaped
 
 
-def quoted_reasons(told: Iterable[Told], words: Words) -> tuple[_List, _List]:
-    """The reasons in HTML and in text, as ``listed`` has them: all of them, and the first alone."""
+def quoted_reasons(told: Iterable[Told], words: Words) -> tuple[bytes, bytes, bytes, bytes]:
+    """The reasons as ``listed`` has them: all of them and the first alone in HTML, both in text."""
     in_html, in_text, kept = [], [], _QUOTED[words]
     for what, share, against in told:
         html, text, left = kept[against][what]
@@ -144,7 +142,7 @@ def quoted_reasons(told: Iterable[Told], words: Words) -> tuple[_List, _List]:
         in_text.append(text + (beside if width <= left else below))
     if not in_html:
         return _NO_REASONS
-    return (_QUOTED_NEXT_IN_HTML.join(in_html), in_html[0]), (_QUOTED_NEXT_ITEM.join(in_text), in_text[0])
+    return _QUOTED_NEXT_IN_HTML.join(in_html), in_html[0], _QUOTED_NEXT_ITEM.join(in_text), in_text[0]
 
 
 def percentages(parts: Sequence[float]) -> list[int]:

@@ -21,10 +21,19 @@ from digestmail.text.clean import clean_line
 
 _KEPT_SHELLS, _KEPT_SUBJECTS, _KEPT_CARDS = 256, 4096, 4096
 _STRINGS = Own._fields[: Own._fields.index("headings")]
-# what is one reader's own on a card; in text title and abstract have no marks
-_IN_HTML, _IN_TEXT = ("number", "reasons", "reason", "title", "abstract"), ("number", "reasons", "reason")
-#: the order in which a card is given both
-ON_CARD = (*((name, "html") for name in _IN_HTML), *((name, "text") for name in _IN_TEXT))
+# what is one reader's own on a card
+_ON_CARD = ("number", "reasons", "reason", "title", "abstract")
+#: the order in which a card is given it; in text title and abstract have no marks
+ON_CARD = (
+    ("number", "html"),
+    ("number", "text"),
+    ("reasons", "html"),
+    ("reason", "html"),
+    ("reasons", "text"),
+    ("reason", "text"),
+    ("title", "html"),
+    ("abstract", "html"),
+)
 _OUTSIDE = f"can only be used in block '{CARD}'"
 _NOT_ASKED_FOR = "cannot be used in the subject"
 _WHY = "is one reader's own: print all of it, 'card.reasons', or the first, 'card.reason'"
@@ -106,7 +115,7 @@ class SharedPieces:
     def _card(self, has_reasons: bool, shared: Shared) -> CardPieces | None:
         full = {"abstract": shared.card.has_abstract, "reasons": has_reasons, "reason": has_reasons}
         slots: dict[str, Any] = {
-            name: Slot(f"card.{name}", at, full=full.get(name, True), wraps=False) for at, name in enumerate(_IN_HTML)
+            name: Slot(f"card.{name}", at, full=full.get(name, True), wraps=False) for at, name in enumerate(_ON_CARD)
         }
         slots["why"] = Slot("card.why", rule=_WHY)
         own = Personal(**slots, has_reasons=has_reasons)
@@ -115,7 +124,7 @@ class SharedPieces:
         try:
             html = self._html.card({**shared.words.context, CARD: Card.of(shared.card, own)})
             text = self._text.card({**shared.words.context, CARD: Card.of(shared.card, in_text)})
-            shown = {_IN_HTML[place.at] for place in (*html.places, *text.places)}
+            shown = {_ON_CARD[place.at] for place in (*html.places, *text.places)}
             marks = QUOTED_MARKS if "abstract" in shown else QUOTED_TITLES
             all_reasons = "reasons" in shown and shared.card.tier is not Tier.LINE
             picks = _picks(html, "html", len(ON_CARD)), _picks(text, "text", len(ON_CARD) + len(html.texts))
@@ -132,7 +141,7 @@ class SharedPieces:
 def _picks(card: Slotted, part: str, start: int) -> Picks:
     """``start`` is where the texts of the card begin."""
     texts = range(start, start + len(card.texts))
-    own = [ON_CARD.index((_IN_HTML[place.at], part)) for place in card.places]
+    own = [ON_CARD.index((_ON_CARD[place.at], part)) for place in card.places]
     return _picking((*chain.from_iterable(zip(texts, own, strict=False)), texts[-1]))
 
 
