@@ -26,6 +26,7 @@ _HEADLINE_WIDTH = 70
 _ENTRY_WIDTH = 72  # one line of a mail
 _TEASER_WIDTH = 110
 _FULL, _CARDS = 3, 10
+_KEPT_PAPERS, _KEPT_MARKS = 4096, 1 << 14
 # arXiv makes HTML of what is submitted since December 2023
 _FIRST_HTML = "2312"
 
@@ -118,6 +119,7 @@ class Shared:
     """What all readers of a language share of one paper: its card, and the texts that are one's own when marked."""
 
     card: SharedCard
+    #: the language
     words: Words
     title: Excerpt
     abstract: Excerpt
@@ -162,13 +164,13 @@ def _marked_title(key: _MarksKey) -> _Marks:
 
 
 #: title and abstract in HTML with some hits marked, as quoted-printable: readers with the same keywords share them
-QUOTED_MARKS: Kept[_MarksKey, _Marks] = Kept(1 << 14, _marked)
+QUOTED_MARKS: Kept[_MarksKey, _Marks] = Kept(_KEPT_MARKS, _marked)
 #: the same for templates that show no abstract
-QUOTED_TITLES: Kept[_MarksKey, _Marks] = Kept(1 << 14, _marked_title)
+QUOTED_TITLES: Kept[_MarksKey, _Marks] = Kept(_KEPT_MARKS, _marked_title)
 
 
 def _shelves(words: Words) -> dict[Tier, Kept[Paper, Shared]]:
-    return {tier: Kept(4096, partial(_shared, words, tier)) for tier in Tier}
+    return {tier: Kept(_KEPT_PAPERS, partial(_shared, words, tier)) for tier in Tier}
 
 
 #: papers in the words of a language, by how much room they get

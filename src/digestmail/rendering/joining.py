@@ -89,8 +89,9 @@ class Joining:
         cards = _cards(self._pieces, papers, shape.words) if subject is not None else None
         if shell is None or subject is None or cards is None:
             return None
-        html = _filled(shell.html, own.words, cards.html, _IN_HTML)
-        return Encoded(subject, html, _filled(shell.text, own.words, cards.text, _IN_TEXT))
+        own_words = own.words
+        html = _filled(shell.html, own_words, cards.html, _IN_HTML)
+        return Encoded(subject, html, _filled(shell.text, own_words, cards.text, _IN_TEXT))
 
 
 def _filled(

@@ -112,7 +112,7 @@ def _told(hits: Sequence[Hit], points: Sequence[float]) -> list[Told]:
     else:
         told = [(hit, None, False) for hit in hits[:wanted]]
     if 0 < wanted < len(points):
-        told += [(hit, None, True) for hit, worth in zip(hits, points, strict=True) if worth < 0]
+        told += [(hit, None, True) for hit, worth in zip(hits[wanted:], points[wanted:], strict=True) if worth < 0]
     return told
 
 

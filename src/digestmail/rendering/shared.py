@@ -22,7 +22,7 @@ from digestmail.text.clean import clean_line
 _KEPT_SHELLS, _KEPT_SUBJECTS, _KEPT_CARDS = 256, 4096, 4096
 _STRINGS = Own._fields[: Own._fields.index("headings")]
 # what is one reader's own on a card
-_ON_CARD = ("number", "reasons", "reason", "title", "abstract")
+_OWN_ON_CARD = ("number", "reasons", "reason", "title", "abstract")
 #: the order in which a card is given it; in text title and abstract have no marks
 ON_CARD = (
     ("number", "html"),
@@ -38,7 +38,6 @@ _OUTSIDE = f"can only be used in block '{CARD}'"
 _NOT_ASKED_FOR = "cannot be used in the subject"
 _WHY = "is one reader's own: print all of it, 'card.reasons', or the first, 'card.reason'"
 
-
 Picks = Callable[[tuple[bytes, ...]], tuple[bytes, ...]]
 
 
@@ -52,7 +51,8 @@ class SharedShell(NamedTuple):
 class CardPieces(NamedTuple):
     """One card in both parts.
 
-    One row: among thousands of cards each object that is looked at has to be fetched from memory.
+    Flat, and sharing what it can: among thousands of cards every object that is looked at has to be fetched from
+    memory. Nothing is put together here, for the message copies it once more anyway.
     """
 
     #: what stands around one reader's own in HTML, then in text
@@ -83,7 +83,7 @@ class SharedPieces:
         self._subjects = lru_cache(_KEPT_SUBJECTS)(self._fill_subject)
         self._asked = lru_cache(_KEPT_SHELLS)(self._said_in_subject)
         #: the cards of papers without reasons, and with them
-        self.cards = tuple([Kept(_KEPT_CARDS, partial(self._card, bool(reasons))) for reasons in range(2)])
+        self.cards = tuple([Kept(_KEPT_CARDS, partial(self._card, reasons)) for reasons in (False, True)])
 
     def shell(self, shape: Shape, own: Own) -> SharedShell | None:
         """All around the cards of an issue."""
@@ -102,9 +102,9 @@ class SharedPieces:
             return None
 
     def _fill_subject(self, shape: Shape, values: tuple[str, ...]) -> str | None:
-        said = zip(self._in_subject, values, strict=True)
+        said = self._asked(shape) | dict(zip(self._in_subject, values, strict=True))
         try:
-            return clean_line(self._subject.fill({**self._asked(shape), **dict(said)}))
+            return clean_line(self._subject.fill(said))
         except (NotShared, TemplateError) as fault:
             self._note(fault)
             return None
@@ -115,7 +115,8 @@ class SharedPieces:
     def _card(self, has_reasons: bool, shared: Shared) -> CardPieces | None:
         full = {"abstract": shared.card.has_abstract, "reasons": has_reasons, "reason": has_reasons}
         slots: dict[str, Any] = {
-            name: Slot(f"card.{name}", at, full=full.get(name, True), wraps=False) for at, name in enumerate(_ON_CARD)
+            name: Slot(f"card.{name}", at, full=full.get(name, True), wraps=False)
+            for at, name in enumerate(_OWN_ON_CARD)
         }
         slots["why"] = Slot("card.why", rule=_WHY)
         own = Personal(**slots, has_reasons=has_reasons)
@@ -124,7 +125,7 @@ class SharedPieces:
         try:
             html = self._html.card({**shared.words.context, CARD: Card.of(shared.card, own)})
             text = self._text.card({**shared.words.context, CARD: Card.of(shared.card, in_text)})
-            shown = {_ON_CARD[place.at] for place in (*html.places, *text.places)}
+            shown = {_OWN_ON_CARD[place.at] for place in (*html.places, *text.places)}
             marks = QUOTED_MARKS if "abstract" in shown else QUOTED_TITLES
             all_reasons = "reasons" in shown and shared.card.tier is not Tier.LINE
             picks = _picks(html, "html", len(ON_CARD)), _picks(text, "text", len(ON_CARD) + len(html.texts))
@@ -141,7 +142,7 @@ class SharedPieces:
 def _picks(card: Slotted, part: str, start: int) -> Picks:
     """``start`` is where the texts of the card begin."""
     texts = range(start, start + len(card.texts))
-    own = [ON_CARD.index((_ON_CARD[place.at], part)) for place in card.places]
+    own = [ON_CARD.index((_OWN_ON_CARD[place.at], part)) for place in card.places]
     return _picking((*chain.from_iterable(zip(texts, own, strict=False)), texts[-1]))
 
 
