@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
 from datetime import date
 from enum import StrEnum
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Self
 from urllib.parse import quote, urlsplit
 
@@ -26,6 +26,7 @@ _HEADLINE_WIDTH = 70
 _ENTRY_WIDTH = 72  # one line of a mail
 _TEASER_WIDTH = 110
 _FULL, _CARDS = 3, 10
+_KEPT_PAPERS, _KEPT_MARKS = 4096, 1 << 14
 # arXiv makes HTML of what is submitted since December 2023
 _FIRST_HTML = "2312"
 
@@ -118,6 +119,8 @@ class Shared:
     """What all readers of a language share of one paper: its card, and the texts that are one's own when marked."""
 
     card: SharedCard
+    #: the language
+    words: Words
     title: Excerpt
     abstract: Excerpt
     #: the title as a subject and the contents list have it
@@ -127,12 +130,12 @@ class Shared:
     teaser: str
 
 
-def _shared(key: tuple[Paper, Tier, Words]) -> Shared:
-    paper, tier, words = key
+def _shared(words: Words, tier: Tier, paper: Paper) -> Shared:
     title, abstract = whole(paper.title, fallback=words.gettext("Untitled")), _abstract(paper.abstract, tier)
     card = _shared_card(paper, tier, words, has_abstract=bool(str(abstract)))
     return Shared(
         card,
+        words,
         title,
         abstract,
         headline=shorten(str(title), _HEADLINE_WIDTH),
@@ -141,23 +144,37 @@ def _shared(key: tuple[Paper, Tier, Words]) -> Shared:
     )
 
 
-def spans(marked: Iterable[Hit], field: Field) -> Iterator[tuple[int, int]]:
+def spans(marked: Iterable[Hit], field: Field) -> list[tuple[int, int]]:
     """What a field has marked. Some words of a keyword, here and there, would be a page full of bold."""
-    return (span for hit in marked for one in hit.places if one.field is field and one.written for span in one.spans)
+    return [span for hit in marked for one in hit.places if one.field is field and one.written for span in one.spans]
 
 
-def _marked(key: tuple[Shared, frozenset[Hit]]) -> tuple[bytes, bytes]:
+_Marks = tuple[bytes, bytes]
+_MarksKey = tuple[Shared, frozenset[Hit]]
+
+
+def _marked(key: _MarksKey) -> _Marks:
     shared, marked = key
-    texts = ((shared.title, Field.TITLE), (shared.abstract, Field.ABSTRACT))
-    title, abstract = [quoted(text.html(spans(marked, field))) for text, field in texts]
-    return title, abstract
+    return _marked_title(key)[0], quoted(shared.abstract.html(spans(marked, Field.ABSTRACT)))
+
+
+def _marked_title(key: _MarksKey) -> _Marks:
+    shared, marked = key
+    return quoted(shared.title.html(spans(marked, Field.TITLE))), b""
 
 
 #: title and abstract in HTML with some hits marked, as quoted-printable: readers with the same keywords share them
-QUOTED_MARKS: Kept[tuple[Shared, frozenset[Hit]], tuple[bytes, bytes]] = Kept(1 << 14, _marked)
+QUOTED_MARKS: Kept[_MarksKey, _Marks] = Kept(_KEPT_MARKS, _marked)
+#: the same for templates that show no abstract
+QUOTED_TITLES: Kept[_MarksKey, _Marks] = Kept(_KEPT_MARKS, _marked_title)
 
-#: papers in the words of a language
-SHARED: Kept[tuple[Paper, Tier, Words], Shared] = Kept(4096, _shared)
+
+def _shelves(words: Words) -> dict[Tier, Kept[Paper, Shared]]:
+    return {tier: Kept(_KEPT_PAPERS, partial(_shared, words, tier)) for tier in Tier}
+
+
+#: papers in the words of a language, by how much room they get
+SHARED: Kept[Words, dict[Tier, Kept[Paper, Shared]]] = Kept(32, _shelves)
 
 
 def _shared_card(paper: Paper, tier: Tier, words: Words, *, has_abstract: bool) -> SharedCard:

@@ -81,8 +81,10 @@ def outline(
     words, profile, reader = language(issue.language), issue.subscriber.profile, issue.subscriber
     wanted = profile.wanted
     asks = _Asks(bool(wanted), bool(profile.liked), any(ranked.topic for ranked in issue.papers))
-    groups = list(_groups(issue, tiers, wanted, asks, words))
-    papers = [(ranked, SHARED[ranked.paper, room, words]) for _, group in groups for ranked, room in group]
+    pairs = list(zip(issue.papers, tiers or _rooms(len(issue.papers)), strict=True))
+    groups = list(_groups(pairs, wanted, asks, words))
+    shelves = SHARED[words]
+    papers = [(ranked, shelves[room][ranked.paper]) for _, group in groups for ranked, room in group]
     newsletter, address = clean_line(issue.mailing_list.name), clean_line(reader.email)
     cadence, keywords = _cadence(reader.cadence, words), _keywords((*wanted, *profile.unwanted), words)
     shape = Shape(
@@ -115,20 +117,24 @@ def outline(
 _Group = tuple[str, Sequence[tuple[RankedPaper, Tier]]]
 
 
+@lru_cache(maxsize=256)
+def _rooms(papers: int) -> tuple[Tier, ...]:
+    return tuple([tier(place) for place in range(papers)])
+
+
 def _groups(
-    issue: Issue, tiers: Sequence[Tier] | None, wanted: Sequence[Keyword], asks: _Asks, words: Words
+    pairs: Sequence[tuple[RankedPaper, Tier]], wanted: Sequence[Keyword], asks: _Asks, words: Words
 ) -> Iterator[_Group]:
     """The papers by topic, in the order of the profile's topics, then those without one, then those in brief."""
-    rooms = tiers or [tier(at) for at in range(len(issue.papers))]
-    pairs = list(zip(issue.papers, rooms, strict=True))
-    cards = [pair for pair in pairs if pair[1] is not Tier.LINE]
-    if any(ranked.topic for ranked, _ in cards):
+    brief = Tier.LINE
+    cards = [pair for pair in pairs if pair[1] is not brief]
+    if asks.topics and any(ranked.topic for ranked, _ in cards):
         yield from _by_topics(cards, wanted, words)
     elif cards:
         yield "", cards
     if len(cards) < len(pairs):
         also = words.gettext("Also matched") if asks.keywords or asks.likes else words.gettext("More papers")
-        yield also, [pair for pair in pairs if pair[1] is Tier.LINE]
+        yield also, [pair for pair in pairs if pair[1] is brief]
 
 
 def _by_topics(cards: Sequence[tuple[RankedPaper, Tier]], wanted: Sequence[Keyword], words: Words) -> Iterator[_Group]:
