@@ -75,6 +75,7 @@ def open_newsletter(
                 max_age_days=config.issue.max_age_days,
                 gate=Gate(config.issue.gate),
                 send_empty=config.issue.empty == "send",
+                followups=config.issue.followups == "on",
                 template=config.issue.template,
                 at=config.schedule.at,
                 soft_limit=config.bounces.soft_limit,
