@@ -107,7 +107,9 @@ def open_probes(config: Config, *, offline: bool = False) -> Mapping[str, Probe]
     templates, url = open_templates(config), config.store_url
     file = url.database if url.get_backend_name() == "sqlite" else None
     return {
-        "template": partial(doctor.check_template, templates, config.issue.template),
+        "template": partial(
+            doctor.check_template, templates, config.issue.template, followups=config.issue.followups == "on"
+        ),
         "store": partial(
             doctor.check_store,
             url.render_as_string(hide_password=False),

@@ -84,6 +84,11 @@ class Collected:
         """Papers that the corpus did not hold before."""
         return self.fetched.new
 
+    @property
+    def known(self) -> int:
+        """Papers that it held."""
+        return self.fetched.announced - self.fetched.new
+
 
 def collect(newsletter: Newsletter, now: datetime, *, since: date | None = None) -> list[Collected]:
     """Ask all sources and store what they give. Source errors are in the result, StoreError is raised.

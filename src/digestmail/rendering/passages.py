@@ -71,7 +71,8 @@ def _lines(changes: Sequence[Change], kind: ChangeKind, words: Words) -> Iterato
     first, last = changes[0], changes[-1]
     match kind:
         case ChangeKind.WITHDRAWN:
-            yield _plain(words.gettext("Withdrawn by its authors."))
+            told = words.gettext("Withdrawn by its authors.")
+            yield _Line(told, Markup("<b>{}</b>").format(told))
         case ChangeKind.REVISED:
             yield from _revised(first.before, last.after, last.paper.version, words)
         case ChangeKind.PUBLISHED:
@@ -126,7 +127,8 @@ def lull(why: Lull | None, words: Words) -> Passage:
             closest,
             *("\n".join(filter(None, (f"- {fold(name, 2)}", url and f"  {url}"))) for name, url in titles),
         ]
-        html += " " + closest + " " + Markup("; ").join(_link(*pair) if pair[1] else escape(pair[0]) for pair in titles)
+        links = [_link(*pair) if pair[1] else escape(pair[0]) for pair in titles]
+        html = Markup("<br>").join([html, escape(closest), *links])
     return Passage("\n".join(text), html)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, and_, delete, func, insert, select, true
 
-from digestmail.model import Attempt, AttemptEvent, ChangeKind, Delivery, DeliveryStatus, Issue, Receipt, Subscriber
+from digestmail.model import Attempt, AttemptEvent, ChangeKind, Delivery, DeliveryStatus, Issue, Quiet, Subscriber
 from digestmail.storage import followups, tables
 from digestmail.storage.database import CHUNK, Database, rows_by_id
 from digestmail.storage.plans import (
@@ -167,7 +167,7 @@ def _plan_one(connection: Connection, issue: Issue, *, send_empty: bool, templat
             next_at=None if empty else issue.composed_at,
             generation=issue.generation,
             message_id=issue.message_id or None,
-            note=_nothing_sent(issue.receipt) if empty else "",
+            note=nothing_sent(issue) if empty else "",
         )
         .returning(_delivery.c.id)
     ).scalar_one()
@@ -186,11 +186,18 @@ def _is_worth_a_mail(issue: Issue) -> bool:
     return bool(issue.papers) or any(change.kind is ChangeKind.WITHDRAWN for change in issue.followups)
 
 
-def _nothing_sent(receipt: Receipt) -> str:
-    if not receipt.candidates:
+def nothing_sent(issue: Issue) -> str:
+    """Why there is nothing to send, for the operator."""
+    receipt, lull = issue.receipt, issue.lull
+    new = lull.new if lull else receipt.candidates
+    if new:
+        # the receipt counts all that could have been in it, also what was weighed the day before
+        counted = receipt.excluded and new == receipt.candidates
+        kept_out = f", {receipt.excluded} kept out by negative keywords" if counted else ""
+        return f"none of {new} new papers matched{kept_out}"
+    if lull is None or lull.why is Quiet.KNOWN:
         return "no new papers"
-    kept_out = f", {receipt.excluded} kept out by negative keywords" if receipt.excluded else ""
-    return f"none of {receipt.candidates} new papers matched{kept_out}"
+    return "no source answered" if lull.why is Quiet.DOWN else f"no new papers ({lull.why})"
 
 
 def _ids(connection: Connection, keys: Sequence[str]) -> dict[str, int]:
