@@ -47,7 +47,7 @@ class House:
             transport=self.transport,
             clock=self.clock,
             subscriptions=[subscription(READER)],
-            **{"followups": True, **rules},
+            **{"followups": True, **rules},  # type: ignore[arg-type]  # these are rules only
         )
 
     def next_day(self, *entries: Paper | Revision) -> Delivery:

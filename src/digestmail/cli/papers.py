@@ -108,7 +108,7 @@ def sources(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) 
     if as_json:
         print_json(found)
         return
-    columns = ("source", "state", "last answer", "papers/day", "next (UTC)", "gaps")
+    columns = ("source", "state", "last answer", "a day", "next (UTC)", "gaps")
     print_table(*columns, rows=[_source_row(one) for one in found])
     for one in found:
         if one.health in _SINCE and one.since:

@@ -28,8 +28,8 @@ class _Heard:
 
     @classmethod
     def of(cls, newsletter: Newsletter, now: datetime) -> "_Heard":
-        names = {source.name for source in newsletter.sources}
-        latest = [fetched for fetched in newsletter.store.fetches.latest() if fetched.source in names]
+        answers = {fetched.source: fetched for fetched in newsletter.store.fetches.latest()}
+        latest = [answers[source.name] for source in newsletter.sources if source.name in answers]
         down = tuple(fetched.source for fetched in latest if fetched.error)
         stale = tuple(fetched.source for fetched in latest if fetched.quiet is Quiet.STALE)
         answered = {fetched.quiet or Quiet.KNOWN for fetched in latest if not fetched.error}
