@@ -4,9 +4,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from heapq import nsmallest
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, exists, insert, select
+from sqlalchemy import Connection, Row, RowMapping, and_, exists, insert, select
 
 from digestmail.model import Change, ChangeKind, DeliveryStatus, Issue, Paper, Subscriber
 from digestmail.storage import tables
@@ -55,9 +56,8 @@ class Followups:
                 for row in connection.execute(_pending(uids, now)):
                     found[row.uid].append(row)
             chosen = {uid: _first(rows) for uid, rows in found.items()}
-            wanted = {row.paper_id for rows in chosen.values() for row in rows}
-            papers = {row["id"]: paper_of(row) for row in rows_by_id(connection, _paper, wanted)}
-        return {uid: tuple(change_of(row, papers[row.paper_id]) for row in rows) for uid, rows in chosen.items()}
+            changes = _changes(connection, {number for numbers in chosen.values() for number in numbers})
+        return {uid: tuple(changes[number] for number in numbers) for uid, numbers in chosen.items()}
 
     def told(self, email: str, key: str) -> list[Told]:
         """What happened to a paper since it was promised to this subscriber, oldest first, and who tells them."""
@@ -83,23 +83,33 @@ class Followups:
 
 def _pending(uids: Sequence[str], now: datetime) -> Any:
     return (
-        select(_subscriber.c.uid, _change)
+        select(_subscriber.c.uid, _change.c.id, _change.c.kind)
         .select_from(_subscriber)
         .join(_ledger, _ledger.c.subscriber_id == _subscriber.c.id)
         .join(_change, _change.c.paper_id == _ledger.c.paper_id)
         .join(_delivery, _delivery.c.id == _ledger.c.delivery_id)
         .where(_subscriber.c.uid.in_(uids), _change.c.at > now - NEWS_FOR, _change.c.at > _delivery.c.planned_at)
+        # most papers of a reader did not change: known from the ledger's index alone, without a look at anything else
+        .where(_ledger.c.paper_id.in_(select(_change.c.paper_id).where(_change.c.at > now - NEWS_FOR)))
         .where(_delivery.c.status.not_in(_NOT_SENT), ~_IS_TOLD)
     )
 
 
-def _first(rows: Iterable[Row[Any]]) -> list[Row[Any]]:
-    return sorted(rows, key=lambda row: (row.kind != ChangeKind.WITHDRAWN, row.id))[:MOST_TOLD]
+def _first(rows: Iterable[Row[Any]]) -> list[int]:
+    ordered = nsmallest(MOST_TOLD, ((row.kind != ChangeKind.WITHDRAWN, row.id) for row in rows))
+    return [number for _, number in ordered]
 
 
-def change_of(row: Row[Any], paper: Paper) -> Change:
+def _changes(connection: Connection, numbers: Iterable[int]) -> dict[int, Change]:
+    """What readers share is read once."""
+    rows = list(rows_by_id(connection, _change, numbers))
+    papers = {row["id"]: paper_of(row) for row in rows_by_id(connection, _paper, {row["paper_id"] for row in rows})}
+    return {row["id"]: change_of(row, papers[row["paper_id"]]) for row in rows}
+
+
+def change_of(row: RowMapping, paper: Paper) -> Change:
     """The change of a row."""
-    return Change(row.id, paper, ChangeKind(row.kind), row.at, row.before, row.after)
+    return Change(row["id"], paper, ChangeKind(row["kind"]), row["at"], row["before"], row["after"])
 
 
 def win(connection: Connection, issue: Issue, subscriber_id: int) -> Issue:

@@ -13,7 +13,7 @@ from dataclasses import asdict, astuple, replace
 from datetime import date
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, Table, select
+from sqlalchemy import Connection, Row, RowMapping, Table, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from digestmail.model import (
@@ -162,7 +162,7 @@ class Shelf:
         self._hits: dict[tuple[int, str], tuple[list[Any], Hit]] = {}
         #: plans of older versions name papers only, and papers change
         self._current: dict[int, Paper] = {}
-        self._changes: dict[int, Row[Any]] = {}
+        self._changes: dict[int, RowMapping] = {}
 
     def fetch(self, connection: Connection, plans: Iterable[Mapping[str, Any]]) -> None:
         """Have at hand what these plans name."""
@@ -182,10 +182,8 @@ class Shelf:
     def _fetch_changes(self, connection: Connection, wanted: AbstractSet[int]) -> None:
         if len(self._changes) > _KEPT_PAPERS:
             self._changes = {}
-        change, numbers = tables.change, sorted(wanted - self._changes.keys())
-        for start in range(0, len(numbers), CHUNK):
-            rows = connection.execute(select(change).where(change.c.id.in_(numbers[start : start + CHUNK])))
-            self._changes.update((row.id, row) for row in rows)
+        unknown = wanted - self._changes.keys()
+        self._changes.update((row["id"], row) for row in rows_by_id(connection, tables.change, unknown))
 
     def change(self, told: Mapping[str, Any]) -> Change:
         """What a plan tells of a paper that was sent before; it was fetched before."""
