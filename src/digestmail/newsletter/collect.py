@@ -205,11 +205,13 @@ def _store(newsletter: Newsletter, answer: Answer, now: datetime) -> Fetched:
         answer.quiet,
     )
     _log.info(
-        "fetch source=%s announced=%d new=%d skipped=%d ok=%s",
+        "fetch source=%s announced=%d new=%d skipped=%d quiet=%s gaps=%d ok=%s",
         answer.source,
         fetched.announced,
         fetched.new,
         fetched.skipped,
+        fetched.quiet,
+        len(fetched.gaps),
         answer.error is None,
     )
     return fetched

@@ -31,7 +31,7 @@ class _Heard:
         answers = {fetched.source: fetched for fetched in newsletter.store.fetches.latest()}
         latest = [answers[source.name] for source in newsletter.sources if source.name in answers]
         down = tuple(fetched.source for fetched in latest if fetched.error)
-        stale = tuple(fetched.source for fetched in latest if fetched.quiet is Quiet.STALE)
+        stale = tuple(fetched.source for fetched in latest if fetched.quiet is Quiet.STALE and not fetched.error)
         answered = {fetched.quiet or Quiet.KNOWN for fetched in latest if not fetched.error}
         calendars = [source.calendar for source in newsletter.sources if source.calendar]
         nexts = (calendar.next(now) for calendar in calendars)
