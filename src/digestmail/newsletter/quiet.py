@@ -13,6 +13,8 @@ from digestmail.newsletter import Newsletter
 from digestmail.ranking import Index
 
 _NEAREST, _LOOKED_AT = 2, 8
+# of what the gate asks for: papers with less share one common word with the profile
+_NEAR = 0.25
 _DAYS_OFF = (Quiet.HOLIDAY, Quiet.WEEKEND)
 
 
@@ -92,7 +94,7 @@ class Lulls:
         if not self._newsletter.rules.send_empty or not (profile.wanted or profile.liked):
             return ()
         margins = self._index.margins(profile)
-        some = (key for key in fresh if margins[key] > 0 and key not in barred)
+        some = (key for key in fresh if margins[key] >= _NEAR and key not in barred)
         best = nlargest(_LOOKED_AT, some, key=lambda key: (margins[key], key))
         kept = [key for key in best if not self._index.explain(profile, key).negatives]
         return tuple(self._index.paper(key) for key in kept[:_NEAREST])
