@@ -75,6 +75,7 @@ def open_newsletter(
                 max_age_days=config.issue.max_age_days,
                 gate=Gate(config.issue.gate),
                 send_empty=config.issue.empty == "send",
+                followups=config.issue.followups == "on",
                 template=config.issue.template,
                 at=config.schedule.at,
                 soft_limit=config.bounces.soft_limit,
@@ -106,7 +107,9 @@ def open_probes(config: Config, *, offline: bool = False) -> Mapping[str, Probe]
     templates, url = open_templates(config), config.store_url
     file = url.database if url.get_backend_name() == "sqlite" else None
     return {
-        "template": partial(doctor.check_template, templates, config.issue.template),
+        "template": partial(
+            doctor.check_template, templates, config.issue.template, followups=config.issue.followups == "on"
+        ),
         "store": partial(
             doctor.check_store,
             url.render_as_string(hide_password=False),

@@ -36,6 +36,7 @@ from digestmail.newsletter.explain import Explained, Verdict
 from digestmail.newsletter.run import RunReport
 from digestmail.ranking import Explanation
 from digestmail.rendering.budget import LIMIT, Size
+from digestmail.storage.deliveries import nothing_sent
 
 _SHOWN = 10
 
@@ -78,16 +79,16 @@ def _tell_run(report: RunReport, *, dry_run: bool) -> None:
     tell_collected(report.collected)
     if dry_run:
         for issue in report.issues:
-            top = issue.papers[0].paper.title if issue.papers else "nothing to send"
-            say(f"would send {plural(len(issue.papers), 'paper')} to {issue.subscriber.email} ({issue.slot}): {top}")
+            top = issue.papers[0].paper.title if issue.papers else nothing_sent(issue)
+            told = {change.paper.key for change in issue.followups}
+            news = f" and news of {plural(len(told), 'paper')}" if told else ""
+            papers = f"{plural(len(issue.papers), 'paper')}{news}"
+            say(f"would send {papers} to {issue.subscriber.email} ({issue.slot}): {top}")
         say(f"dry run: {plural(len(report.issues), 'issue')} planned, nothing sent, nothing stored")
         return
-    empty = [issue for issue in report.issues if not issue.papers]
+    empty = [issue for issue in report.issues if not (issue.papers or issue.followups)]
     for issue in empty[:_SHOWN]:
-        weighed = (
-            f"none of {issue.receipt.candidates} new papers matched" if issue.receipt.candidates else "no new papers"
-        )
-        say(f"{issue.subscriber.email} ({issue.slot}): {weighed}")
+        say(f"{issue.subscriber.email} ({issue.slot}): {nothing_sent(issue)}")
     for problem in report.delivered.problems[:_SHOWN]:
         say(problem)
     if report.delivered.unavailable:
@@ -116,6 +117,8 @@ def _run_json(report: RunReport) -> dict[str, object]:
                 "slot": issue.slot,
                 "papers": [ranked.paper.key for ranked in issue.papers],
                 "receipt": issue.receipt,
+                "followups": [{"key": change.paper.key, "kind": change.kind} for change in issue.followups],
+                "quiet": issue.lull.why if issue.lull else None,
             }
             for issue in report.issues
         ],

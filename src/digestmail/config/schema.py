@@ -134,6 +134,11 @@ class IssueSettings(Section):
     empty: Literal["skip", "send"] = Field(
         default="skip", description="When nothing matched: `skip` the issue, or `send` one that says so."
     )
+    followups: Literal["off", "on"] = Field(
+        default="off",
+        description="Whether readers are told, once and in their next issue, when a paper that they were sent is "
+        "withdrawn, gets a new version with another abstract, is published, or has code: `on`.",
+    )
     template: TemplateName = Field(
         default="issue",
         description="The template of issues: a folder of your `templates`, or a shipped one (`issue`, `compact`).",

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 
-from digestmail.model.issues import RankedPaper, Receipt
+from digestmail.model.issues import Lull, RankedPaper, Receipt
 from digestmail.model.readers import Subscriber
+from digestmail.model.sources import Change
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +46,9 @@ class Delivery:
     papers: tuple[RankedPaper, ...]
     receipt: Receipt
     planned_at: datetime
+    #: what it tells of papers that were sent before, and why it has none of its own
+    followups: tuple[Change, ...] = ()
+    lull: Lull | None = None
     #: how often the operator has asked for it anew
     generation: int = 0
     #: the Message-ID of every attempt; empty when it was planned by a version that kept none

@@ -47,6 +47,8 @@ class Rules:
     gate: Gate = Gate.NORMAL
     #: whether a day without papers sends a short note
     send_empty: bool = False
+    #: whether readers are told what became of papers that they have
+    followups: bool = False
     #: the template of issues
     template: str = "issue"
     #: an issue is due from this local time of the subscriber on

@@ -104,6 +104,8 @@ def message_of(newsletter: Newsletter, delivery: Delivery, joining: Joining) -> 
         composed_at=delivery.planned_at,
         generation=delivery.generation,
         message_id=delivery.message_id,
+        followups=delivery.followups,
+        lull=delivery.lull,
     )
     return finished(issue, joining, newsletter.tokens, newsletter.sign)
 

@@ -19,6 +19,7 @@ class Verdict(StrEnum):
     PROMISED = "in the issue"
     NEXT = "in the next issue"
     CARRIED = "matched, but others rank higher"
+    WITHDRAWN = "withdrawn by its authors before it was sent"
     EXCLUDED = "kept out by a negative keyword"
     BELOW_GATE = "matched, but too little"
     UNMATCHED = "no keyword matches"
@@ -81,7 +82,7 @@ def _explain(newsletter: Newsletter, subscriber: Subscriber, paper: Paper) -> Ex
     explanation = index.explain(subscriber.profile, paper.key)
     delivery = newsletter.store.deliveries.with_paper(subscriber.email, paper.key)
     promised = newsletter.store.deliveries.promised([subscriber], since).get(subscriber.uid, set())
-    barred = promised | ({paper.key} - inside)
+    barred = promised | ({paper.key} - inside) | index.withdrawn
     ranking = index.ranking(subscriber.profile, barred)
     ranks = [ranked.paper.key for ranked in ranking.papers]
     rank = ranks.index(paper.key) + 1 if paper.key in ranks else None
@@ -97,6 +98,8 @@ def _explain(newsletter: Newsletter, subscriber: Subscriber, paper: Paper) -> Ex
 
 
 def _kept_out(subscriber: Subscriber, paper: Paper, explanation: Explanation, inside: set[str]) -> Verdict:
+    if paper.withdrawn:
+        return Verdict.WITHDRAWN
     if explanation.negatives:
         return Verdict.EXCLUDED
     if subscriber.profile.wanted or subscriber.profile.liked:

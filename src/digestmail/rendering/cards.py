@@ -268,8 +268,8 @@ def _own_links(paper: Paper, words: Words) -> Iterator[Link]:
         if paper.upvotes is not None:  # votes are cast there, so the paper has a page there
             yield Link("Hugging Face", f"https://huggingface.co/papers/{quote(own)}")
     if paper.doi and not arxiv_id(paper.doi):
-        yield Link("DOI", f"https://doi.org/{quote(clean_line(paper.doi), safe='/:;().')}")
-    elif not own and (url := _web(paper.url)):
+        yield Link("DOI", doi_url(paper.doi))
+    elif not own and (url := web(paper.url)):
         searches = urlsplit(url).hostname in ("arxiv.org", "www.arxiv.org") and urlsplit(url).path.startswith("/search")
         yield Link(words.gettext("Find on arXiv") if searches else words.gettext("Read"), url)
 
@@ -278,13 +278,23 @@ def _related_links(paper: Paper, words: Words) -> Iterator[Link]:
     """What belongs to it; some papers name themselves, or their code twice."""
     seen = {url for link in _own_links(paper, words) for url in (link.url, link.url + "/")}
     for label, address in ((words.gettext("Code"), paper.code_url), (words.gettext("Project"), paper.project_url)):
-        url = _web(address)
+        url = web(address)
         if url and url not in seen and not (paper.arxiv_id and arxiv_id(url) == paper.arxiv_id):
             seen.add(url)
             yield Link(label, url)
 
 
-def _web(address: str | None) -> str | None:
+def url_of(paper: Paper, words: Words) -> str:
+    """Where its title leads; empty when no address is known."""
+    return next((link.url for link in _own_links(paper, words)), "")
+
+
+def doi_url(doi: str) -> str:
+    """Where a DOI leads."""
+    return f"https://doi.org/{quote(clean_line(doi), safe='/:;().')}"
+
+
+def web(address: str | None) -> str | None:
     """The address if a mail may link to it: http or https, with a host, in ASCII; else None."""
     if not address:
         return None

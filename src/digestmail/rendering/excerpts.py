@@ -35,6 +35,24 @@ class Printed(str):
         return self._html
 
 
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """Words of ours that print themselves, with links in HTML; told apart by both forms, so that they can be kept."""
+
+    #: lines, wrapped
+    text: str
+    html: Markup
+
+    def __str__(self) -> str:
+        return self.text
+
+    def __html__(self) -> Markup:
+        return self.html
+
+    def __bool__(self) -> bool:
+        return bool(self.text)
+
+
 @dataclass(frozen=True, slots=True, eq=False)  # known by identity: a shared card has each of its excerpts once
 class Excerpt:
     """Parts of one text in its order: what is shown of it, and where in the source each part stood."""

@@ -15,6 +15,7 @@ from digestmail.model import Encoded, Issue, RankedPaper, Rendered
 from digestmail.rendering.cards import Shared, Tier, printed_number
 from digestmail.rendering.compile import CompiledTemplate
 from digestmail.rendering.environment import fold
+from digestmail.rendering.excerpts import Passage
 from digestmail.rendering.issue import render_issue
 from digestmail.rendering.kept import Kept
 from digestmail.rendering.language import Words
@@ -26,6 +27,8 @@ from digestmail.text.quoted import quoted, unquoted
 
 _KEPT_TEMPLATES, _KEPT_NUMBERS, _KEPT_WORDS = 8, 1024, 8192
 _Wrapping = tuple[int, int] | None
+# one reader's words; a passage looks otherwise in HTML than in text, and is no string: its equal would be
+_Own = str | Passage
 
 
 class _Cards(NamedTuple):
@@ -96,9 +99,9 @@ class Joining:
 
 def _filled(
     shell: Slotted,
-    own: Sequence[str],
+    own: Sequence[_Own],
     cards: Sequence[tuple[bytes, ...]],
-    kept: Kept[tuple[str, _Wrapping], bytes],
+    kept: Kept[tuple[_Own, _Wrapping], bytes],
 ) -> tuple[bytes, ...]:
     pieces: list[bytes] = []
     for text, (name, at, wrapping) in zip(shell.texts, shell.places, strict=False):  # one more text than places
@@ -110,18 +113,18 @@ def _filled(
     return (*pieces, shell.texts[-1])
 
 
-def _in_html(key: tuple[str, _Wrapping]) -> bytes:
+def _in_html(key: tuple[_Own, _Wrapping]) -> bytes:
     words, wrapping = key
-    return quoted(escape(fold(words, *wrapping) if wrapping else words))
+    return quoted(escape(fold(str(words), *wrapping) if wrapping else words))
 
 
-def _in_text(key: tuple[str, _Wrapping]) -> bytes:
+def _in_text(key: tuple[_Own, _Wrapping]) -> bytes:
     words, wrapping = key
-    return quoted(fold(words, *wrapping) if wrapping else words)
+    return quoted(fold(str(words), *wrapping) if wrapping else str(words))
 
 
-_IN_HTML: Kept[tuple[str, _Wrapping], bytes] = Kept(_KEPT_WORDS, _in_html)
-_IN_TEXT: Kept[tuple[str, _Wrapping], bytes] = Kept(_KEPT_WORDS, _in_text)
+_IN_HTML: Kept[tuple[_Own, _Wrapping], bytes] = Kept(_KEPT_WORDS, _in_html)
+_IN_TEXT: Kept[tuple[_Own, _Wrapping], bytes] = Kept(_KEPT_WORDS, _in_text)
 
 
 def _cards(pieces: SharedPieces, papers: Sequence[tuple[RankedPaper, Shared]], words: Words) -> _Cards | None:

@@ -16,11 +16,14 @@ from digestmail.rendering.compile import CompiledTemplate
 from digestmail.rendering.issue import context
 from digestmail.rendering.kept import Kept
 from digestmail.rendering.outline import Own, Shape
+from digestmail.rendering.passages import FollowUp
 from digestmail.rendering.slots import CARD, NotShared, Slot, Slotted, SlottedPart
 from digestmail.text.clean import clean_line
 
-_KEPT_SHELLS, _KEPT_SUBJECTS, _KEPT_CARDS = 256, 4096, 4096
+_KEPT_SHELLS, _KEPT_SUBJECTS, _KEPT_CARDS = 512, 4096, 4096
 _STRINGS = Own._fields[: Own._fields.index("headings")]
+# these wrap themselves
+_WRAPPED = ("quiet",)
 # what is one reader's own on a card
 _OWN_ON_CARD = ("number", "reasons", "reason", "title", "abstract")
 #: the order in which a card is given it; in text title and abstract have no marks
@@ -87,7 +90,8 @@ class SharedPieces:
 
     def shell(self, shape: Shape, own: Own) -> SharedShell | None:
         """All around the cards of an issue."""
-        return self._shells(shape, (*map(bool, own[: len(_STRINGS)]), *map(bool, own.headings)))
+        full = (*own[: len(_STRINGS)], *own.headings, *[one.url for one in own.followups])
+        return self._shells(shape, tuple(map(bool, full)))
 
     def subject(self, shape: Shape, own: Own) -> str | None:
         """The subject, which says nothing of papers but what ``Own`` has in strings."""
@@ -152,14 +156,28 @@ def _picking(order: tuple[int, ...]) -> Picks:
 
 
 def _own_slots(shape: Shape, full: Sequence[bool] = (), rule: str = "") -> Own:
-    """Slots for ``Own.words``; ``full`` says which are not empty: strings, then headings."""
+    """Slots for ``Own.words``; ``full`` says which are not empty: strings, then headings, then addresses of news."""
     strings, groups = len(_STRINGS), len(shape.tiers)
-    full = full or (True,) * (strings + groups)
-    slots: dict[str, Any] = {name: Slot(name, at, full=full[at], rule=rule) for at, name in enumerate(_STRINGS)}
+    full = full or (True,) * (strings + groups + shape.news)
+    slots: dict[str, Any] = {
+        name: Slot(name, at, full=full[at], wraps=name not in _WRAPPED, rule=rule) for at, name in enumerate(_STRINGS)
+    }
     headings, titles = range(strings, strings + groups), range(strings + groups, strings + groups + shape.size)
+    news = range(titles.stop, titles.stop + 3 * shape.news, 3)
+    has_url = full[strings + groups :]
+    slots["followups"] = tuple(_followup_slots(*pair, rule) for pair in zip(news, has_url, strict=True))
     slots["headings"] = tuple(Slot("group.heading", at, full=full[at], rule=rule) for at in headings)
     slots["titles"] = tuple(Slot("entry.title", at, rule=rule) for at in titles)
     return Own(**slots)
+
+
+def _followup_slots(at: int, has_url: bool, rule: str) -> FollowUp:
+    slots: dict[str, Any] = {
+        "title": Slot("followup.title", at, rule=rule),
+        "url": Slot("followup.url", at + 1, full=has_url, rule=rule),
+        "news": Slot("followup.news", at + 2, wraps=False, rule=rule),
+    }
+    return FollowUp(**slots)
 
 
 def _card_slots(shape: Shape) -> list[Any]:

@@ -11,6 +11,7 @@ from digestmail.storage.database import Database
 from digestmail.storage.deliveries import Deliveries
 from digestmail.storage.feedback import Feedback
 from digestmail.storage.fetches import Fetches
+from digestmail.storage.followups import Followups
 from digestmail.storage.journal import Journal
 from digestmail.storage.plans import Shelf
 from digestmail.storage.subscribers import Subscribers
@@ -37,6 +38,7 @@ class Store:
         journal = Journal(path.with_name(f"{path.name}.results") if path else None)
         self.claims = Claims(self._database, shelf, journal, owner)
         self.fetches = Fetches(self._database)
+        self.followups = Followups(self._database)
         self.audits = Audits(self._database)
         self.addresses = Addresses(self._database)
 
