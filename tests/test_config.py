@@ -287,7 +287,7 @@ newsletter:
   name: [a]
   form: papers@example.org
 sources:
-  - {kind: arxiv}
+  - {kind: web}
 issue:
   max_paper: 3
 subscribers:
@@ -300,7 +300,7 @@ subscribers:
         "1: newsletter.from: this key is missing",
         "2: newsletter.name: expected text, got a list",
         "3: newsletter.form: unknown key (did you mean 'from'?)",
-        "5: sources[0].kind: unknown source kind 'arxiv'; known kinds: huggingface, jsonl, page",
+        "5: sources[0].kind: unknown source kind 'web'; known kinds: biorxiv, huggingface, jsonl, page",
         "7: issue.max_paper: unknown key (did you mean 'max_papers'?)",
         (
             "9: subscribers[0].email: 'a@' is not an address that mail can be sent to: "
@@ -386,10 +386,13 @@ def test_a_wrong_value_is_named_in_plain_words(problems: Problems, text: str, ex
 @pytest.mark.parametrize(
     ("source", "expected"),
     [
-        ("{}", "sources[0].kind: this key is missing; known kinds: huggingface, jsonl, page"),
+        ("{}", "sources[0].kind: this key is missing; known kinds: biorxiv, huggingface, jsonl, page"),
         (
             "{kind: pag}",
-            "sources[0].kind: unknown source kind 'pag'; known kinds: huggingface, jsonl, page (did you mean 'page'?)",
+            (
+                "sources[0].kind: unknown source kind 'pag'; known kinds: biorxiv, huggingface, jsonl, page "
+                "(did you mean 'page'?)"
+            ),
         ),
         ("{kind: page}", "sources[0].path: this key is missing"),
         ("{kind: page, path: a, yeer: 3}", "sources[0].yeer: unknown key (did you mean 'year'?)"),

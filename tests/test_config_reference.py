@@ -19,6 +19,7 @@ HEADINGS = {
     "NewsletterSettings": "## newsletter",
     "DkimSettings": "### dkim",
     "HuggingFaceSettings": "### kind: huggingface",
+    "BiorxivSettings": "### kind: biorxiv",
     "PageSettings": "### kind: page",
     "JsonlSettings": "### kind: jsonl",
     "IssueSettings": "## issue",

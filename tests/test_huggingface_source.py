@@ -564,8 +564,8 @@ def test_after_an_outage_of_a_week_every_paper_is_there_and_votes_are_the_newest
     days: dict[str, list[Any] | Reply] = {"d0701": [entry(1, upvotes=3)]}
     house = newsletter(store, HuggingFaceSource(client, url=lists(web, **days)))
     collect(house, start)
-    days = {"d0701": [entry(1, upvotes=90), entry(2)]} | {f"d07{day:02}": [entry(day)] for day in (3, 6, 7, 8, 9)}
-    lists(web, **days)
+    days |= {f"d07{day:02}": [entry(day)] for day in (3, 6, 7, 8, 9)}
+    lists(web, **days | {"d0701": [entry(1, upvotes=90), entry(2)]})
     [after] = collect(house, start + timedelta(days=8))
     assert (after.new, store.corpus.count()) == (6, 7)
     kept = store.corpus.find("arxiv:2606.00001")
