@@ -75,6 +75,7 @@ def extremes() -> Mapping[str, Issue]:
         "topics": _issue(ten, parse_keywords(topics)),
         "by upvotes": _issue(ten, Profile()),
         "samples": _issue([replace(paper, sample=True) for paper in ten[:3]], mine),
+        "published papers": _issue([*map(_published, ten)], mine),
         "bare papers": _issue([_bare(paper) for paper in ten], mine),
         "right to left": _issue([*_foreign(), *ten[:2]], mine),
         "long titles": _issue(_long(), mine),
@@ -127,6 +128,19 @@ def _paper(number: int) -> Paper:
     )
 
 
+def _published(paper: Paper) -> Paper:
+    """As an index of publications knows it."""
+    number = paper.key[-5:]
+    return replace(
+        paper,
+        key=f"doi:10.1101/{number}" if paper.comments else f"doi:10.1234/{number}",
+        doi=f"10.1234/{number}",
+        venue=f"Journal of {paper.title}" if paper.comments else "Nature",
+        citations=17 * int(number),
+        open_access_url=f"https://repository.example.org/{number}.pdf?x=1&y=2",
+    )
+
+
 def _bare(paper: Paper) -> Paper:
     """As little as a source may know of a paper."""
     return Paper(key=f"title:{paper.key[-5:]}", title=paper.title, author_count=3, upvotes=0, comments=0)
@@ -174,6 +188,7 @@ def _hostile() -> Issue:
             abstract=f"{words} quantization {' '.join(_HOSTILE)}",
             authors=(words, _HOSTILE[0]),
             organization=words,
+            venue=words,
             url="javascript:alert(1)",
             code_url=f'https://example.org/"onmouseover="alert(1)/{number}<b>{{{{7*191}}}}',
             project_url="data:text/html,<script>alert(1)</script>",
