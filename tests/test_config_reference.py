@@ -22,6 +22,8 @@ HEADINGS = {
     "BiorxivSettings": "### kind: biorxiv",
     "PageSettings": "### kind: page",
     "JsonlSettings": "### kind: jsonl",
+    "OpenAlexSettings": "### kind: openalex",
+    "SemanticScholarSettings": "### kind: semantic_scholar",
     "IssueSettings": "## issue",
     "ScheduleSettings": "## schedule",
     "OutboxSettings": "### kind: outbox",

@@ -19,6 +19,7 @@ from digestmail.cli.common import (
 )
 from digestmail.model import Paper
 from digestmail.newsletter.collect import Collected, collect
+from digestmail.newsletter.enrich import Enriched, enrich
 from digestmail.ranking import Index
 
 _SHOWN_SKIPS = 5
@@ -30,8 +31,11 @@ def fetch(config: ConfigOption = DEFAULT_CONFIG, day: DateOption = None, as_json
     Exits with 75 when no source answered.
     """
     with newsletter_of(config, day=day) as newsletter:
-        collected = collect(newsletter, newsletter.clock())
+        now = newsletter.clock()
+        collected = collect(newsletter, now)
+        enriched = enrich(newsletter, now)
     tell_collected(collected)
+    tell_enriched(enriched)
     if as_json:
         print_json([collected_json(one) for one in collected])
     if not any(one.answer.answered for one in collected):
@@ -51,6 +55,28 @@ def tell_collected(collected: list[Collected]) -> None:
             say(f"{answer.source}: skipped {skipped}")
         if len(answer.skipped) > _SHOWN_SKIPS:
             say(f"{answer.source}: skipped {len(answer.skipped) - _SHOWN_SKIPS} more entries")
+
+
+def tell_enriched(enriched: list[Enriched]) -> None:
+    """One line per index that was asked about papers, and one when it did not answer."""
+    for one in enriched:
+        if one.error:
+            say(f"{one.error} (papers go out without what it knows)")
+        if one.asked and not (one.error and not one.known):
+            say(f"{one.enricher}: knows {one.known:,} of {plural(one.asked, 'paper')}")
+        for skipped in one.skipped[:_SHOWN_SKIPS]:
+            say(f"{one.enricher}: skipped {skipped}")
+
+
+def enriched_json(one: Enriched) -> dict[str, object]:
+    """What one index told, for programs."""
+    return {
+        "enricher": one.enricher,
+        "asked": one.asked,
+        "known": one.known,
+        "skipped": [str(skipped) for skipped in one.skipped],
+        "error": str(one.error) if one.error else None,
+    }
 
 
 def collected_json(one: Collected) -> dict[str, object]:

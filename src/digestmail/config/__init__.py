@@ -1,5 +1,6 @@
 """config.yaml → validated settings; every problem at once, with its line."""
 
+from digestmail.config.enrichment import EnricherSettings, OpenAlexSettings, SemanticScholarSettings
 from digestmail.config.loading import load_config
 from digestmail.config.mailing import DeliverySettings, OutboxSettings, RelaySettings, SmtpSettings, TransportSettings
 from digestmail.config.schema import (
@@ -21,14 +22,17 @@ __all__ = [
     "Config",
     "DeliverySettings",
     "DkimSettings",
+    "EnricherSettings",
     "HuggingFaceSettings",
     "IssueSettings",
     "JsonlSettings",
     "NewsletterSettings",
+    "OpenAlexSettings",
     "OutboxSettings",
     "PageSettings",
     "RelaySettings",
     "ScheduleSettings",
+    "SemanticScholarSettings",
     "Sender",
     "SmtpSettings",
     "SourceSettings",
