@@ -63,9 +63,9 @@ class Api:
         self.url = f"{web.url}/details"
         self._size = size
         for server in ("biorxiv", "medrxiv"):
-            for back in range(100):
-                for cursor in range(200):
-                    day = TODAY + timedelta(days=10 - back)
+            for back in range(15):
+                for cursor in range(10):
+                    day = TODAY + timedelta(days=5 - back)
                     web.routes[f"/details/{server}/{day}/{day}/{cursor}/json"] = self._answer
 
     def _answer(self, asked: Asked) -> Reply:

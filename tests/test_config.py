@@ -428,6 +428,51 @@ sources:
     ]
 
 
+def test_both_preprint_servers_may_be_read_but_neither_twice(problems: Problems) -> None:
+    text = """\
+newsletter: {name: X, from: papers@example.org}
+sources:
+  - {kind: biorxiv}
+  - {kind: biorxiv, server: medrxiv}
+  - {kind: biorxiv, server: biorxiv, categories: [ecology]}
+  - {kind: biorxiv, server: arxiv, name: third}
+"""
+    assert problems(text, base="") == [
+        "5: sources[2].name: reports call this source the same as sources[0] (line 3); give it a name",
+        "6: sources[3].server: expected 'biorxiv' or 'medrxiv', got 'arxiv' (did you mean 'medrxiv'?)",
+    ]
+
+
+def test_indexes_are_read_with_their_keys_which_nobody_sees(load: Load) -> None:
+    text = """\
+enrichment:
+  - {kind: openalex}
+  - {kind: semantic_scholar, api_key: "${S2_KEY}"}
+"""
+    config = load(BASE + text, {"S2_KEY": "hunter2"})
+    assert [index.kind for index in config.enrichment] == ["openalex", "semantic_scholar"]
+    assert [index.api_key and index.api_key.get_secret_value() for index in config.enrichment] == [None, "hunter2"]
+    assert "hunter2" not in repr(config)
+    assert load(BASE).enrichment == ()
+
+
+@pytest.mark.parametrize(
+    ("index", "expected"),
+    [
+        ("{kind: openalx}", "kind: unknown enrichment kind 'openalx'; known kinds: openalex, semantic_scholar"),
+        ("{api_key: abc}", "kind: this key is missing; known kinds: openalex, semantic_scholar"),
+        ("{kind: openalex, api_kee: abc}", "api_kee: unknown key (did you mean 'api_key'?)"),
+        ("{kind: openalex, api_key: ''}", "api_key: must not be empty"),
+        ("{kind: openalex, api_key: 5}", "api_key: expected text, got a whole number (put it in quotes)"),
+        ("{kind: openalex}, {kind: openalex}", "the same index as enrichment[0] (line 3)"),
+    ],
+)
+def test_a_wrong_index_is_named_in_plain_words(problems: Problems, index: str, expected: str) -> None:
+    [problem] = problems(f"enrichment: [{index}]")
+    assert problem.startswith("3: enrichment[")
+    assert expected in problem
+
+
 @pytest.mark.parametrize(
     "url",
     [

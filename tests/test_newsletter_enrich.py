@@ -8,10 +8,11 @@ from datetime import timedelta
 import pytest
 
 from builders import NOON, paper, papers
+from digestmail.cli.papers import enriched_json, tell_enriched
 from digestmail.enrichers.openalex import OpenAlexEnricher
 from digestmail.errors import SourceError, SourceFormatError, SourceUnavailable
 from digestmail.model import DeliveryStatus, Paper, Revision, SkippedEntry
-from digestmail.newsletter.enrich import MOST_PAPERS, enrich
+from digestmail.newsletter.enrich import MOST_PAPERS, Enriched, enrich
 from digestmail.newsletter.run import run
 from digestmail.sources.fetching import PoliteClient
 from digestmail.storage.store import Store
@@ -180,3 +181,28 @@ def test_a_server_that_drips_holds_nobody_up_for_longer_than_the_budget(store: S
     assert str(first.error).startswith("openalex: no whole answer within 0 s")
     assert str(second.error).startswith("openalex: no time is left for ")
     assert len(web.asked) == 1
+
+
+def test_the_operator_reads_one_line_about_each_index_that_was_asked(capsys: pytest.CaptureFixture[str]) -> None:
+    gone = SourceUnavailable("gone", "connection refused")
+    tell_enriched(
+        [
+            Enriched("openalex", asked=1204, known=9),
+            Enriched("idle"),
+            Enriched("gone", asked=3, error=gone),
+            Enriched("torn", asked=3, known=1, error=SourceFormatError("torn", "not JSON")),
+        ]
+    )
+    assert capsys.readouterr().err.splitlines() == [
+        "openalex: knows 9 of 1,204 papers",
+        "gone: connection refused (papers go out without what it knows)",
+        "torn: not JSON (papers go out without what it knows)",
+        "torn: knows 1 of 3 papers",
+    ]
+    assert enriched_json(Enriched("gone", asked=3, error=gone)) == {
+        "enricher": "gone",
+        "asked": 3,
+        "known": 0,
+        "skipped": [],
+        "error": "gone: connection refused",
+    }

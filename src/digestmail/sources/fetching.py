@@ -36,7 +36,7 @@ LONGEST_REST = timedelta(hours=1)  # whatever a server asks for, it is asked aga
 INTERVALS = {"arxiv.org": 3.0}
 _FIRST_PAUSE = 2.0  # seconds; doubles with every try
 _KEY = "api_key"  # the parameter that holds a secret
-_LONGEST_SHOWN = 300  # characters of an address in a message
+_LONGEST_SHOWN = 160  # characters of an address in a message
 
 Params = Mapping[str, str | int]
 _NONE_KNOWN: Mapping[str, Validators] = MappingProxyType({})
