@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from builders import asked
 from builders import read as read_from
 from digestmail.errors import SourceError, SourceFormatError, SourceUnavailable
-from digestmail.model import Covered, Gap, Paper, SkippedEntry, Validators
+from digestmail.model import Covered, Gap, Paper, Revision, SkippedEntry, Validators
 from digestmail.newsletter.collect import collect
 from digestmail.sources.fetching import PoliteClient
 from digestmail.sources.huggingface import HuggingFaceSource, SavedHuggingFaceSource
@@ -484,12 +484,28 @@ def test_missed_days_are_asked_for_from_the_one_before_that_may_have_been_read_w
     assert entries[-1] == Covered(TODAY)
 
 
-def test_days_whose_papers_may_still_be_sent_are_asked_again_for_their_votes(
+def test_days_whose_papers_may_still_be_sent_are_asked_again_for_their_votes_alone(
     web: ReplayServer, client: PoliteClient
 ) -> None:
-    source = HuggingFaceSource(client, url=lists(web))
-    list(source.fetch(asked(TODAY, since=TODAY, refresh=date(2026, 6, 28))))
+    source = HuggingFaceSource(client, url=lists(web, d0628=[entry(1)], d0630=[entry(2)], d0701=[entry(3)]))
+    entries = list(source.fetch(asked(TODAY, since=TODAY, refresh=date(2026, 6, 28))))
     assert days_asked(web) == ["06-28", "06-29", "06-30", "07-01"]
+    assert [each.paper.key for each in entries if isinstance(each, Revision)] == ["arxiv:2606.00001"]
+    assert [each.key for each in entries if isinstance(each, Paper)] == ["arxiv:2606.00002", "arxiv:2606.00003"]
+
+
+def test_the_second_run_does_not_bring_the_week_before_the_first(
+    web: ReplayServer, client: PoliteClient, store: Store
+) -> None:
+    days: dict[str, list[Any] | Reply] = {f"d06{day}": [entry(day, upvotes=day)] for day in range(22, 31)}
+    house = newsletter(store, HuggingFaceSource(client, url=lists(web, **days)))
+    collect(house, datetime(2026, 6, 30, 12, tzinfo=UTC))
+    lists(web, **days | {"d0630": [entry(30, upvotes=99)], "d0701": [entry(31)]})
+    [second] = collect(house, datetime(2026, 7, 1, 12, tzinfo=UTC))
+    assert (second.new, store.corpus.count()) == (1, 3)
+    known = store.corpus.find("arxiv:2606.00030")
+    assert known is not None
+    assert known.upvotes == 99
 
 
 def test_the_first_time_on_a_sunday_friday_is_read(web: ReplayServer, client: PoliteClient) -> None:

@@ -1,9 +1,11 @@
 """Enriching: facts reach the corpus and the cards, and trouble reaches nobody but the operator."""
 
+import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -159,16 +161,20 @@ def test_a_dry_run_waits_for_no_index(store: Store) -> None:
     assert index.asked == []
 
 
-def test_readers_are_told_once_that_a_paper_they_were_sent_is_published(store: Store) -> None:
+def test_readers_are_told_once_that_a_paper_they_were_sent_is_published(store: Store, tmp_path: Path) -> None:
     clock, index = FixedClock(NOON), Index()
     house = newsletter(store, ListSource(papers(1)), enrichers=[index], subscriptions=[subscription()], clock=clock)
     run(house)
     index.facts = {"doi": "10.1038/1", "venue": "Nature"}
-    clock.advance(days=1)
-    [enriched] = enrich(house, clock())
+    for _ in range(2):
+        clock.advance(days=1)
+        enrich(house, clock())
     [work] = store.corpus.newest()
-    assert (enriched.known, work.key, work.doi) == (1, "arxiv:2606.00000", "10.1038/1")
+    assert (work.key, work.doi, work.venue) == ("arxiv:2606.00000", "10.1038/1", "Nature")
     assert store.corpus.find("doi:10.1038/1") == work
+    with closing(sqlite3.connect(tmp_path / "digestmail.db")) as database:
+        told = database.execute("SELECT kind, before, after FROM change").fetchall()
+    assert told == [("published", "", "10.1038/1")]
 
 
 def test_a_server_that_drips_holds_nobody_up_for_longer_than_the_budget(store: Store) -> None:

@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 from digestmail.calendars import WORKDAYS
 from digestmail.errors import SourceFormatError
-from digestmail.model import Covered, Gap, Inquiry, Paper, SkippedEntry, Validators
+from digestmail.model import Covered, Gap, Inquiry, Paper, Revision, SkippedEntry, Validators
 from digestmail.protocols import Entry
 from digestmail.sources.fetching import PoliteClient
 from digestmail.sources.reading import count, day, is_title, kind, read_file, web_link
@@ -56,7 +56,7 @@ class HuggingFaceSource:
         self._url = url
 
     def fetch(self, inquiry: Inquiry) -> Iterator[Entry]:
-        """Yield the papers of each day, oldest day first; votes count on for days, so known days are asked again.
+        """Yield the papers of each day, oldest day first; those of days that are known as revisions: votes count on.
 
         A day that is answered in another format does not cost the later ones: it is a ``Gap``, and its
         SourceFormatError is raised after them. The first SourceUnavailable ends the fetch, because the same server
@@ -64,13 +64,15 @@ class HuggingFaceSource:
         """
         trouble: SourceFormatError | None = None
         covered: date | None = None
-        for asked in self._asked(inquiry):
+        missing = self._missing(inquiry)
+        first = min(missing, inquiry.refresh or missing) if inquiry.since else missing
+        for asked in (first + timedelta(days=number) for number in range((inquiry.today - first).days + 1)):
             papers = False
             try:
                 for entry in self._day(asked, inquiry.validators):
                     # an address that has not changed is told by its validators: it had papers before
                     papers = papers or isinstance(entry, (Paper, Validators))
-                    yield entry
+                    yield Revision(entry) if isinstance(entry, Paper) and asked < missing else entry
             except SourceFormatError as error:
                 yield Gap(asked, asked, error.why)
                 trouble = trouble or error
@@ -81,17 +83,15 @@ class HuggingFaceSource:
         if trouble:
             raise trouble
 
-    def _asked(self, inquiry: Inquiry) -> Iterator[date]:
-        """The days to ask for. At first, as far back as there is a list; later, the day before those that are missing:
+    def _missing(self, inquiry: Inquiry) -> date:
+        """The first day whose papers may be new. The first time, as far back as there is a list; later, the day before:
 
         It may have been read while it filled.
         """
-        first = inquiry.today - timedelta(days=self._days - 1)
+        least = inquiry.today - timedelta(days=self._days - 1)
         if inquiry.since is None:
-            first = min(first, self.calendar.latest(inquiry.now) or first)
-        else:
-            first = min(first, inquiry.since - timedelta(days=1), inquiry.refresh or inquiry.since)
-        return (first + timedelta(days=number) for number in range((inquiry.today - first).days + 1))
+            return min(least, self.calendar.latest(inquiry.now) or least)
+        return min(least, inquiry.since - timedelta(days=1))
 
     def _day(self, asked: date, known: Mapping[str, Validators]) -> Iterator[Paper | SkippedEntry | Validators]:
         """Pages of one day until one is short; a page that brings nothing new means that ``p`` is not understood.

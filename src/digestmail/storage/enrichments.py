@@ -1,9 +1,11 @@
 """Of which papers an index of publications is asked what it knows, and when again."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import and_, delete, false, insert, or_, select
+from sqlalchemy import Connection, and_, false, or_, select
+from sqlalchemy.dialects import postgresql, sqlite
 
 from digestmail.model import Paper
 from digestmail.storage import tables
@@ -38,12 +40,20 @@ class Enrichments:
 
     def put_off(self, enricher: str, papers: Sequence[Paper], ask_again: datetime) -> None:
         """The index was asked about these, and is to be asked again from an instant on."""
-        paper, state = tables.paper.c, tables.enrichment
+        paper = tables.paper.c
         with self._database.write() as connection:
             for start in range(0, len(papers), CHUNK):
                 keys = [one.key for one in papers[start : start + CHUNK]]
                 numbers = connection.execute(select(paper.id).where(paper.key.in_(keys))).scalars().all()
-                connection.execute(delete(state).where(state.c.enricher == enricher, state.c.paper_id.in_(numbers)))
-                rows = [{"enricher": enricher, "paper_id": number, "ask_again": ask_again} for number in numbers]
-                if rows:
-                    connection.execute(insert(state), rows)
+                _put(connection, [{"enricher": enricher, "paper_id": n, "ask_again": ask_again} for n in numbers])
+
+
+def _put(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert or replace: two runs may ask at once, the later one's word stays, and neither fails."""
+    if not rows:
+        return
+    state = tables.enrichment
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    query = dialect.insert(state)
+    key = [state.c.enricher, state.c.paper_id]
+    connection.execute(query.on_conflict_do_update(key, set_={"ask_again": query.excluded.ask_again}), rows)
