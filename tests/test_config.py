@@ -287,7 +287,7 @@ newsletter:
   name: [a]
   form: papers@example.org
 sources:
-  - {kind: arxiv}
+  - {kind: web}
 issue:
   max_paper: 3
 subscribers:
@@ -300,7 +300,7 @@ subscribers:
         "1: newsletter.from: this key is missing",
         "2: newsletter.name: expected text, got a list",
         "3: newsletter.form: unknown key (did you mean 'from'?)",
-        "5: sources[0].kind: unknown source kind 'arxiv'; known kinds: huggingface, jsonl, page",
+        "5: sources[0].kind: unknown source kind 'web'; known kinds: biorxiv, huggingface, jsonl, page",
         "7: issue.max_paper: unknown key (did you mean 'max_papers'?)",
         (
             "9: subscribers[0].email: 'a@' is not an address that mail can be sent to: "
@@ -386,10 +386,13 @@ def test_a_wrong_value_is_named_in_plain_words(problems: Problems, text: str, ex
 @pytest.mark.parametrize(
     ("source", "expected"),
     [
-        ("{}", "sources[0].kind: this key is missing; known kinds: huggingface, jsonl, page"),
+        ("{}", "sources[0].kind: this key is missing; known kinds: biorxiv, huggingface, jsonl, page"),
         (
             "{kind: pag}",
-            "sources[0].kind: unknown source kind 'pag'; known kinds: huggingface, jsonl, page (did you mean 'page'?)",
+            (
+                "sources[0].kind: unknown source kind 'pag'; known kinds: biorxiv, huggingface, jsonl, page "
+                "(did you mean 'page'?)"
+            ),
         ),
         ("{kind: page}", "sources[0].path: this key is missing"),
         ("{kind: page, path: a, yeer: 3}", "sources[0].yeer: unknown key (did you mean 'year'?)"),
@@ -423,6 +426,51 @@ sources:
         "5: sources[2].name: reports call this source the same as sources[0] (line 3); give it a name",
         "6: sources[3].name: reports call this source the same as sources[1] (line 4); give it a name",
     ]
+
+
+def test_both_preprint_servers_may_be_read_but_neither_twice(problems: Problems) -> None:
+    text = """\
+newsletter: {name: X, from: papers@example.org}
+sources:
+  - {kind: biorxiv}
+  - {kind: biorxiv, server: medrxiv}
+  - {kind: biorxiv, server: biorxiv, categories: [ecology]}
+  - {kind: biorxiv, server: arxiv, name: third}
+"""
+    assert problems(text, base="") == [
+        "5: sources[2].name: reports call this source the same as sources[0] (line 3); give it a name",
+        "6: sources[3].server: expected 'biorxiv' or 'medrxiv', got 'arxiv' (did you mean 'medrxiv'?)",
+    ]
+
+
+def test_indexes_are_read_with_their_keys_which_nobody_sees(load: Load) -> None:
+    text = """\
+enrichment:
+  - {kind: openalex}
+  - {kind: semantic_scholar, api_key: "${S2_KEY}"}
+"""
+    config = load(BASE + text, {"S2_KEY": "hunter2"})
+    assert [index.kind for index in config.enrichment] == ["openalex", "semantic_scholar"]
+    assert [index.api_key and index.api_key.get_secret_value() for index in config.enrichment] == [None, "hunter2"]
+    assert "hunter2" not in repr(config)
+    assert load(BASE).enrichment == ()
+
+
+@pytest.mark.parametrize(
+    ("index", "expected"),
+    [
+        ("{kind: openalx}", "kind: unknown enrichment kind 'openalx'; known kinds: openalex, semantic_scholar"),
+        ("{api_key: abc}", "kind: this key is missing; known kinds: openalex, semantic_scholar"),
+        ("{kind: openalex, api_kee: abc}", "api_kee: unknown key (did you mean 'api_key'?)"),
+        ("{kind: openalex, api_key: ''}", "api_key: must not be empty"),
+        ("{kind: openalex, api_key: 5}", "api_key: expected text, got a whole number (put it in quotes)"),
+        ("{kind: openalex}, {kind: openalex}", "the same index as enrichment[0] (line 3)"),
+    ],
+)
+def test_a_wrong_index_is_named_in_plain_words(problems: Problems, index: str, expected: str) -> None:
+    [problem] = problems(f"enrichment: [{index}]")
+    assert problem.startswith("3: enrichment[")
+    assert expected in problem
 
 
 @pytest.mark.parametrize(

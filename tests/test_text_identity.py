@@ -149,3 +149,11 @@ def test_merging_turns_tex_into_text_only_where_both_say_the_same() -> None:
     new = paper("FG²", abstract="By 6%.", authors=("André",), key="arxiv:1")
     merged = merge(old, new)
     assert (merged.title, merged.abstract, merged.authors) == ("FG²", r"By 5\%.", ("André",))
+
+
+def test_what_is_published_stays_so_in_later_versions_of_its_preprint() -> None:
+    published = paper("A", key="doi:10.1101/1", doi="10.7554/elife.1", version=1)
+    later = paper("A, Revised", key="doi:10.1101/1", doi="10.1101/1", version=2)
+    merged = merge(published, later)
+    assert (merged.key, merged.doi, merged.title) == ("doi:10.1101/1", "10.7554/elife.1", "A, Revised")
+    assert merge(later, published).doi == "10.7554/elife.1"

@@ -9,20 +9,26 @@ from functools import partial
 from pathlib import Path
 
 from digestmail.config import (
+    BiorxivSettings,
     Config,
+    EnricherSettings,
     HuggingFaceSettings,
     JsonlSettings,
+    OpenAlexSettings,
     OutboxSettings,
     RelaySettings,
     SourceSettings,
     SubscriberSettings,
     TransportSettings,
 )
+from digestmail.enrichers.openalex import OpenAlexEnricher
+from digestmail.enrichers.semantic_scholar import SemanticScholarEnricher
 from digestmail.keys import dkim_keys, is_exposed, private_files, signing_of, tokens_of
 from digestmail.model import Gate
 from digestmail.newsletter import Newsletter, Progress, Rules, Subscription, no_progress
-from digestmail.protocols import Check, Clock, Probe, Source, State, Transport
+from digestmail.protocols import Check, Clock, Enricher, Probe, Source, State, Transport
 from digestmail.rendering.compile import Templates
+from digestmail.sources.biorxiv import BiorxivSource
 from digestmail.sources.fetching import PoliteClient
 from digestmail.sources.files import JsonlSource
 from digestmail.sources.huggingface import HuggingFaceSource, SavedHuggingFaceSource
@@ -33,6 +39,11 @@ from digestmail.transports.smtp import Deadlines, Limits, Relay, SmtpTransport
 
 # nobody waits for five minutes to be told that a server is slow
 _PROBE_SECONDS = 30.0
+# issues do not wait longer than this for what they can do without; one answer may take a third of it
+_ENRICHMENT_SECONDS = 60.0
+_ANSWER_SECONDS = 20.0
+#: Semantic Scholar's limit for those who have a key
+_INTERVALS = {"semanticscholar.org": 1.0}
 
 
 def shipped(name: str) -> Path:
@@ -65,6 +76,12 @@ def open_newsletter(
     Its transport belongs to the event loop that sends: ``deliver`` closes it.
     """
     client = PoliteClient(contact=config.newsletter.sender.address)
+    indexes = PoliteClient(
+        contact=config.newsletter.sender.address,
+        intervals=_INTERVALS,
+        deadline=_ANSWER_SECONDS,
+        budget=_ENRICHMENT_SECONDS,
+    )
     store = Store(config.store_url.render_as_string(hide_password=False))
     transport = open_transport(config, config.transport)
     try:
@@ -86,6 +103,7 @@ def open_newsletter(
             store=store,
             sources=tuple(_source(config, source, client) for source in config.sources if not source.fallback),
             fallbacks=tuple(_source(config, source, client) for source in config.sources if source.fallback),
+            enrichers=tuple(_enricher(index, indexes) for index in config.enrichment),
             transport=transport,
             templates=open_templates(config),
             tokens=tokens_of(config),
@@ -98,6 +116,7 @@ def open_newsletter(
     finally:
         store.close()
         client.close()
+        indexes.close()
 
 
 def open_probes(config: Config, *, offline: bool = False) -> Mapping[str, Probe]:
@@ -205,9 +224,18 @@ def _source(config: Config, settings: SourceSettings, client: PoliteClient) -> S
         if settings.path:
             return SavedHuggingFaceSource(config.resolve(settings.path), name=settings.label)
         return HuggingFaceSource(client, days=settings.days, limit=settings.limit, name=settings.label)
+    if isinstance(settings, BiorxivSettings):
+        return BiorxivSource(client, settings.server, categories=settings.categories, name=settings.label)
     if isinstance(settings, JsonlSettings):
         return JsonlSource(config.resolve(settings.path), name=settings.label)
     return PageSource(config.resolve(settings.path), year=settings.year, name=settings.label)
+
+
+def _enricher(settings: EnricherSettings, client: PoliteClient) -> Enricher:
+    key = settings.api_key.get_secret_value() if settings.api_key else None
+    if isinstance(settings, OpenAlexSettings):
+        return OpenAlexEnricher(client, api_key=key)
+    return SemanticScholarEnricher(client, api_key=key)
 
 
 def open_transport(config: Config, settings: TransportSettings) -> Transport:

@@ -25,7 +25,7 @@ from digestmail.cli.common import (
     profile_of,
     say,
 )
-from digestmail.cli.papers import collected_json, tell_collected
+from digestmail.cli.papers import collected_json, enriched_json, tell_collected, tell_enriched
 from digestmail.errors import InputError, TemplateError
 from digestmail.model import DeliveryStatus, Match
 from digestmail.newsletter import explain as explaining
@@ -77,6 +77,7 @@ def _tell_run(report: RunReport, *, dry_run: bool) -> None:
     for synced in report.synced:
         say(str(synced))
     tell_collected(report.collected)
+    tell_enriched(report.enriched)
     if dry_run:
         for issue in report.issues:
             top = issue.papers[0].paper.title if issue.papers else nothing_sent(issue)
@@ -111,6 +112,7 @@ def _nothing(report: RunReport) -> str:
 def _run_json(report: RunReport) -> dict[str, object]:
     return {
         "sources": [collected_json(one) for one in report.collected],
+        "enrichment": [enriched_json(one) for one in report.enriched],
         "issues": [
             {
                 "subscriber": issue.subscriber.email,

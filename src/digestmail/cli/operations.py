@@ -174,5 +174,8 @@ def _tick(config: Path, stop: Stop) -> None:
     for collected in report.collected:
         if collected.answer.error:
             _log.warning("source failed: %s", collected.answer.error)
+    for enriched in report.enriched:
+        if enriched.error:
+            _log.warning("enrichment failed: %s", enriched.error)
     if report.delivered.unavailable:
         _log.warning("transport unavailable: %s", report.delivered.unavailable)

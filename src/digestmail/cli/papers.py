@@ -21,6 +21,7 @@ from digestmail.cli.common import (
 )
 from digestmail.model import Paper, Quiet
 from digestmail.newsletter.collect import Collected, collect
+from digestmail.newsletter.enrich import Enriched, enrich
 from digestmail.newsletter.sources import Health, Overview, overview
 from digestmail.ranking import Index
 
@@ -49,7 +50,9 @@ def fetch(
         if since:
             check_day("--since", since, now.date())
         collected = collect(newsletter, now, since=since)
+        enriched = enrich(newsletter, now)
     tell_collected(collected)
+    tell_enriched(enriched)
     if as_json:
         print_json([collected_json(one) for one in collected])
     if not any(one.answer.answered for one in collected):
@@ -82,6 +85,28 @@ def _announced(one: Collected) -> str:
         return f"nothing announced{why}"
     known = f", {one.known:,} known" if one.known else ""
     return f"{plural(fetched.announced, 'paper')}, {one.new:,} new{known}{why}"
+
+
+def tell_enriched(enriched: list[Enriched]) -> None:
+    """One line per index that was asked about papers, and one when it did not answer."""
+    for one in enriched:
+        if one.error:
+            say(f"{one.error} (papers go out without what it knows)")
+        if one.asked and not (one.error and not one.known):
+            say(f"{one.enricher}: knows {one.known:,} of {plural(one.asked, 'paper')}")
+        for skipped in one.skipped[:_SHOWN_SKIPS]:
+            say(f"{one.enricher}: skipped {skipped}")
+
+
+def enriched_json(one: Enriched) -> dict[str, object]:
+    """What one index told, for programs."""
+    return {
+        "enricher": one.enricher,
+        "asked": one.asked,
+        "known": one.known,
+        "skipped": [str(skipped) for skipped in one.skipped],
+        "error": str(one.error) if one.error else None,
+    }
 
 
 def collected_json(one: Collected) -> dict[str, object]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, ValidationInfo, model_validator
 
+from digestmail.config.enrichment import ENRICHER_KINDS, EnricherSettings
 from digestmail.config.fields import (
     Address,
     BaseUrl,
@@ -202,6 +203,10 @@ class Config(Section):
         min_length=1,
         description="Where papers come from; one entry at least.",
     )
+    enrichment: tuple[Annotated[EnricherSettings, Field(discriminator="kind")], ...] = Field(
+        default=(),
+        description="Indexes that know where papers were published and how often they are cited; none is needed.",
+    )
     issue: IssueSettings = Field(default=IssueSettings(), description="What goes into an issue.")
     schedule: ScheduleSettings = Field(default=ScheduleSettings(), description="When issues are due.")
     transport: Annotated[TransportSettings, Field(discriminator="kind")] = Field(
@@ -253,6 +258,7 @@ class Config(Section):
 #: The sections whose ``kind`` decides which keys they have.
 KINDS: dict[str, dict[str, type[Section]]] = {
     "sources": SOURCE_KINDS,
+    "enrichment": ENRICHER_KINDS,
     "transport": {"outbox": OutboxSettings, "smtp": SmtpSettings},
 }
 _SECTIONS: dict[str, type[Section]] = {

@@ -24,7 +24,7 @@ class HuggingFaceSettings(SourceBase):
     """The papers of Hugging Face's Daily Papers."""
 
     kind: Literal["huggingface"] = Field(description="`huggingface`: the live Daily Papers.")
-    days: Whole = Field(default=2, ge=1, le=30, description="How many days to look back, today included.")
+    days: Whole = Field(default=2, ge=1, le=30, description="How many days to look back at least, today included.")
     limit: Whole = Field(default=100, ge=1, le=100, description="Papers asked for per day.")
     path: FilePath | None = Field(default=None, description="A saved response to read instead of asking the site.")
 
@@ -32,6 +32,22 @@ class HuggingFaceSettings(SourceBase):
     def label(self) -> str:
         """What reports call it, unique in one configuration."""
         return self.name or self.kind
+
+
+class BiorxivSettings(SourceBase):
+    """Preprints of biology or medicine."""
+
+    kind: Literal["biorxiv"] = Field(description="`biorxiv`: what bioRxiv or medRxiv posted.")
+    server: Literal["biorxiv", "medrxiv"] = Field(default="biorxiv", description="`biorxiv` or `medrxiv`.")
+    categories: tuple[Line, ...] = Field(
+        default=(),
+        description="Only these subject categories, such as `neuroscience`, whatever their case. By default all.",
+    )
+
+    @property
+    def label(self) -> str:
+        """What reports call it, unique in one configuration."""
+        return self.name or self.server
 
 
 class PageSettings(SourceBase):
@@ -62,10 +78,11 @@ class JsonlSettings(SourceBase):
         return self.name or f"{self.kind}:{self.path}"
 
 
-SourceSettings = HuggingFaceSettings | PageSettings | JsonlSettings
+SourceSettings = BiorxivSettings | HuggingFaceSettings | JsonlSettings | PageSettings
 
 #: what ``kind`` may be
 SOURCE_KINDS: dict[str, type[Section]] = {
+    "biorxiv": BiorxivSettings,
     "huggingface": HuggingFaceSettings,
     "jsonl": JsonlSettings,
     "page": PageSettings,

@@ -16,7 +16,7 @@ from digestmail.rendering.kept import Kept
 from digestmail.rendering.language import Words
 from digestmail.rendering.reasons import Reason, listed, reasons, weigh
 from digestmail.text.clean import clean_line, shorten
-from digestmail.text.identity import arxiv_id
+from digestmail.text.identity import arxiv_id, is_preprint
 from digestmail.text.quoted import quoted
 from digestmail.text.sentences import gist
 
@@ -25,6 +25,7 @@ _GIST_WIDTH = 220
 _HEADLINE_WIDTH = 70
 _ENTRY_WIDTH = 72  # one line of a mail
 _TEASER_WIDTH = 110
+_VENUE_WIDTH = 60
 _FULL, _CARDS = 3, 10
 _KEPT_PAPERS, _KEPT_MARKS = 4096, 1 << 14
 # arXiv makes HTML of what is submitted since December 2023
@@ -74,13 +75,18 @@ class SharedCard:
     upvotes: int | None
     #: a number or none
     comments: int | None
-    #: the five above in words, what is known of them: `A, B`, `25 Jun 2026`, `cs.LG`, `57 upvotes`, `3 comments`
+    #: where it was published: `Nature`
+    venue: str
+    #: how often others cite it; a number or none
+    citations: int | None
+    #: the seven above in words, what is known of them: `A, B`, `25 Jun 2026`, `cs.LG`, `57 upvotes`, `3 comments`,
+    #: `Nature`, `12 citations`
     facts: tuple[str, ...]
     #: one sentence of the abstract, the one that says what was done; empty in a `line`
     gist: str
     #: whether `abstract` says anything
     has_abstract: bool
-    #: where to read the paper, then its code and project, each with `label` and `url`
+    #: where to read the paper, then an open copy, its code and project, each with `label` and `url`
     links: tuple[Link, ...]
 
 
@@ -187,6 +193,8 @@ def _shared_card(paper: Paper, tier: Tier, words: Words, *, has_abstract: bool) 
         category=clean_line(paper.categories[0]) if paper.categories else "",
         upvotes=paper.upvotes,
         comments=paper.comments,
+        venue=_venue(paper),
+        citations=paper.citations,
         facts=tuple(_facts(paper, words)),
         gist="" if tier is Tier.LINE else _gist(paper.abstract),
         has_abstract=has_abstract,
@@ -242,6 +250,14 @@ def _facts(paper: Paper, words: Words) -> Iterator[str]:
         yield words.ngettext("%(num)s upvote", "%(num)s upvotes", paper.upvotes)
     if paper.comments:
         yield words.ngettext("%(num)s comment", "%(num)s comments", paper.comments)
+    if venue := _venue(paper):
+        yield venue
+    if paper.citations:
+        yield words.ngettext("%(num)s citation", "%(num)s citations", paper.citations)
+
+
+def _venue(paper: Paper) -> str:
+    return shorten(clean_line(paper.venue or ""), _VENUE_WIDTH)
 
 
 def _byline(paper: Paper, words: Words) -> str:
@@ -267,6 +283,9 @@ def _own_links(paper: Paper, words: Words) -> Iterator[Link]:
             yield Link("HTML", f"https://arxiv.org/html/{quote(own)}")
         if paper.upvotes is not None:  # votes are cast there, so the paper has a page there
             yield Link("Hugging Face", f"https://huggingface.co/papers/{quote(own)}")
+    preprint = paper.key.removeprefix("doi:") if is_preprint(paper.key.removeprefix("doi:")) else None
+    if preprint and paper.doi != preprint and (url := web(paper.url)):
+        yield Link(words.gettext("Preprint"), url)
     if paper.doi and not arxiv_id(paper.doi):
         yield Link("DOI", doi_url(paper.doi))
     elif not own and (url := web(paper.url)):
@@ -275,9 +294,15 @@ def _own_links(paper: Paper, words: Words) -> Iterator[Link]:
 
 
 def _related_links(paper: Paper, words: Words) -> Iterator[Link]:
-    """What belongs to it; some papers name themselves, or their code twice."""
+    """What belongs to it; some papers name themselves, or their code twice. A preprint is an open copy itself."""
     seen = {url for link in _own_links(paper, words) for url in (link.url, link.url + "/")}
-    for label, address in ((words.gettext("Code"), paper.code_url), (words.gettext("Project"), paper.project_url)):
+    is_open = paper.arxiv_id or is_preprint(paper.key.removeprefix("doi:"))
+    named = (
+        (words.gettext("Open access"), None if is_open else paper.open_access_url),
+        (words.gettext("Code"), paper.code_url),
+        (words.gettext("Project"), paper.project_url),
+    )
+    for label, address in named:
         url = web(address)
         if url and url not in seen and not (paper.arxiv_id and arxiv_id(url) == paper.arxiv_id):
             seen.add(url)

@@ -88,6 +88,7 @@ def extremes() -> Mapping[str, Issue]:
         "topics": _issue(ten, parse_keywords(topics)),
         "by upvotes": _issue(ten, Profile()),
         "samples": _issue([replace(paper, sample=True) for paper in ten[:3]], mine),
+        "published papers": _issue([*map(_published, ten)], mine),
         "bare papers": _issue([_bare(paper) for paper in ten], mine),
         "right to left": _issue([*_foreign(), *ten[:2]], mine),
         "long titles": _issue(_long(), mine),
@@ -142,6 +143,19 @@ def _paper(number: int) -> Paper:
         code_url=f"https://github.com/example/project-{number}" if number % 2 else None,
         project_url=f"https://example.org/{number}/" if number % 3 == 0 else None,
         first_seen=_NOON,
+    )
+
+
+def _published(paper: Paper) -> Paper:
+    """As an index of publications knows it."""
+    number = paper.key[-5:]
+    return replace(
+        paper,
+        key=f"doi:10.1101/{number}" if paper.comments else f"doi:10.1234/{number}",
+        doi=f"10.1234/{number}",
+        venue=f"Journal of {paper.title}" if paper.comments else "Nature",
+        citations=17 * int(number),
+        open_access_url=f"https://repository.example.org/{number}.pdf?x=1&y=2",
     )
 
 
@@ -221,6 +235,7 @@ def _hostile() -> Issue:
             abstract=f"{words} quantization {' '.join(_HOSTILE)}",
             authors=(words, _HOSTILE[0]),
             organization=words,
+            venue=words,
             url="javascript:alert(1)",
             code_url=f'https://example.org/"onmouseover="alert(1)/{number}<b>{{{{7*191}}}}',
             project_url="data:text/html,<script>alert(1)</script>",

@@ -9,6 +9,7 @@ from digestmail.storage.claims import Claims
 from digestmail.storage.corpus import Corpus
 from digestmail.storage.database import Database
 from digestmail.storage.deliveries import Deliveries
+from digestmail.storage.enrichments import Enrichments
 from digestmail.storage.feedback import Feedback
 from digestmail.storage.fetches import Fetches
 from digestmail.storage.followups import Followups
@@ -30,6 +31,7 @@ class Store:
         """
         self._database = Database(url)
         self.corpus = Corpus(self._database)
+        self.enrichments = Enrichments(self._database)
         self.subscribers = Subscribers(self._database)
         self.feedback = Feedback(self._database)
         shelf = Shelf()

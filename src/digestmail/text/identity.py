@@ -177,8 +177,8 @@ def merge(old: Paper, new: Paper) -> Paper:
         for name in _IN_TEX
         if getattr(old, name) != getattr(new, name) == getattr(readable(old), name)
     }
-    if old.doi and new.doi and is_preprint(old.doi) and not is_preprint(new.doi):
-        facts["doi"] = new.doi
+    if facts["doi"] and is_preprint(facts["doi"]):  # what is published stays so, also in later versions of a preprint
+        facts["doi"] = next((found for found in (new.doi, old.doi) if found and not is_preprint(found)), facts["doi"])
     better = new if _rank(new.key) < _rank(old.key) else old
     facts |= {"key": better.key, "url": better.url or old.url or new.url}
     return replace(old, **facts)
