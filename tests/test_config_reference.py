@@ -18,6 +18,7 @@ HEADINGS = {
     "Config": "## Top level",
     "NewsletterSettings": "## newsletter",
     "DkimSettings": "### dkim",
+    "ArxivSettings": "### kind: arxiv",
     "HuggingFaceSettings": "### kind: huggingface",
     "PageSettings": "### kind: page",
     "JsonlSettings": "### kind: jsonl",

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from digestmail.config import (
+    ArxivSettings,
     Config,
     HuggingFaceSettings,
     JsonlSettings,
@@ -23,6 +24,8 @@ from digestmail.model import Gate
 from digestmail.newsletter import Newsletter, Progress, Rules, Subscription, no_progress
 from digestmail.protocols import Check, Clock, Probe, Source, State, Transport
 from digestmail.rendering.compile import Templates
+from digestmail.sources.arxiv.daily import ArxivSource
+from digestmail.sources.arxiv.searching import ArxivQuerySource
 from digestmail.sources.fetching import PoliteClient
 from digestmail.sources.files import JsonlSource
 from digestmail.sources.huggingface import HuggingFaceSource, SavedHuggingFaceSource
@@ -202,6 +205,11 @@ def _source(config: Config, settings: SourceSettings, client: PoliteClient) -> S
         if settings.path:
             return SavedHuggingFaceSource(config.resolve(settings.path), name=settings.label)
         return HuggingFaceSource(client, days=settings.days, limit=settings.limit, name=settings.label)
+    if isinstance(settings, ArxivSettings):
+        kinds, label = settings.announce, settings.label
+        if settings.query:
+            return ArxivQuerySource(client, settings.categories, settings.query, announce=kinds, name=label)
+        return ArxivSource(client, settings.categories, announce=kinds, name=label)
     if isinstance(settings, JsonlSettings):
         return JsonlSource(config.resolve(settings.path), name=settings.label)
     return PageSource(config.resolve(settings.path), year=settings.year, name=settings.label)

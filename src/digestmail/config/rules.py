@@ -79,8 +79,8 @@ def _label(source: dict[str, Any]) -> str | None:
     name, kind, path = (source.get(key) for key in ("name", "kind", "path"))
     if isinstance(name, str):
         return name
-    if kind == "huggingface":
-        return "huggingface"
+    if kind in ("arxiv", "huggingface"):
+        return str(kind)
     return f"{kind}:{path}" if kind and path else None
 
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from digestmail.config.fields import FilePath, Flag, Line, Section, Whole, Year
+from digestmail.config.fields import Category, FilePath, Flag, Line, Section, Whole, Year
 
 
 class SourceBase(Section):
@@ -27,6 +27,28 @@ class HuggingFaceSettings(SourceBase):
     days: Whole = Field(default=2, ge=1, le=30, description="How many days to look back, today included.")
     limit: Whole = Field(default=100, ge=1, le=100, description="Papers asked for per day.")
     path: FilePath | None = Field(default=None, description="A saved response to read instead of asking the site.")
+
+    @property
+    def label(self) -> str:
+        """What reports call it, unique in one configuration."""
+        return self.name or self.kind
+
+
+class ArxivSettings(SourceBase):
+    """What arXiv announces."""
+
+    kind: Literal["arxiv"] = Field(description="`arxiv`: what arXiv announces, every working day.")
+    categories: tuple[Category, ...] = Field(
+        min_length=1, description="Categories (`cs.LG`, `hep-th`) or whole archives (`math`)."
+    )
+    query: Line | None = Field(
+        default=None, description="Only papers that this search finds, in the syntax of arXiv's query API."
+    )
+    announce: tuple[Literal["new", "cross", "replace"], ...] = Field(
+        default=("new", "cross"),
+        min_length=1,
+        description="Which announcements are papers to send: `new` ones, `cross` lists, `replace`d ones.",
+    )
 
     @property
     def label(self) -> str:
@@ -62,10 +84,11 @@ class JsonlSettings(SourceBase):
         return self.name or f"{self.kind}:{self.path}"
 
 
-SourceSettings = HuggingFaceSettings | PageSettings | JsonlSettings
+SourceSettings = ArxivSettings | HuggingFaceSettings | PageSettings | JsonlSettings
 
 #: what ``kind`` may be
 SOURCE_KINDS: dict[str, type[Section]] = {
+    "arxiv": ArxivSettings,
     "huggingface": HuggingFaceSettings,
     "jsonl": JsonlSettings,
     "page": PageSettings,
