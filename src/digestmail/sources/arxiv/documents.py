@@ -132,7 +132,9 @@ def _alone(document: str, inner: str) -> Element | Broken:
         return _parse(document)[0]
     except (ParseError, DefusedXmlException, IndexError) as error:
         found = _ID.search(inner)
-        return Broken(f"not XML: {clean_line(str(error))}", found[0] if found else "")
+        # where in the entry, but not where in the document
+        why = clean_line(str(error)).partition(": line")[0]
+        return Broken(f"not XML: {why}", found[0] if found else "")
 
 
 def _name(opening: str, *, prefixed: bool = False) -> str:
