@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,13 +14,16 @@ from hypothesis import strategies as st
 from arxiv_answers import TUESDAY, deleted, item, oai, oai_error, record, rss
 from builders import asked
 from digestmail.calendars import ARXIV
+from digestmail.config import load_config
 from digestmail.errors import SourceError, SourceFormatError, SourceUnavailable
 from digestmail.model import Covered, Gap, Paper, Quiet, Revision, Validators
 from digestmail.newsletter.collect import collect
 from digestmail.protocols import Entry
 from digestmail.sources.arxiv.daily import ArxivSource
+from digestmail.sources.arxiv.searching import ArxivQuerySource
 from digestmail.sources.fetching import PoliteClient
 from digestmail.storage.store import Store
+from digestmail.wiring import open_newsletter
 from newsletters import newsletter
 from replay import Asked, ReplayServer, Reply
 
@@ -90,6 +94,22 @@ def gaps(entries: list[Entry]) -> list[str]:
 
 def covered(entries: list[Entry]) -> list[date]:
     return [entry.through for entry in entries if isinstance(entry, Covered)]
+
+
+def test_the_configuration_decides_between_feeds_and_a_search(tmp_path: Path) -> None:
+    file = tmp_path / "config.yaml"
+    file.write_text(
+        "newsletter: {name: X, from: papers@example.org}\n"
+        "sources:\n"
+        "  - {kind: arxiv, categories: [cs.lg], announce: [new, replace]}\n"
+        "  - {kind: arxiv, categories: [cs.lg], query: 'au:Dao_T', name: Dao}\n"
+    )
+    with open_newsletter(load_config(file, {})) as opened:
+        daily, search = opened.sources
+    assert isinstance(daily, ArxivSource)
+    assert isinstance(search, ArxivQuerySource)
+    assert (daily.name, search.name) == ("arxiv", "Dao")
+    assert daily.calendar is search.calendar is ARXIV
 
 
 # One day
@@ -276,7 +296,7 @@ def test_missed_days_are_asked_of_oai_pmh_per_category(arxiv: Arxiv) -> None:
     arxiv.feed("cs.CL", rss(item(8)))
     arxiv.harvest(
         oai(record(1, stamp=MONDAY, versions=[datetime(2026, 6, 26, 15, tzinfo=UTC)]), deleted(7), record(9)),
-        oai(record(2, categories="cs.CL cs.LG")),
+        oai(record(1, stamp=MONDAY), record(2, categories="cs.CL cs.LG")),
     )
     found = list(arxiv.source().fetch(asked(TUESDAY, since=FRIDAY)))
     assert papers(found) == ["00009", "00008", "00001", "00002"]
@@ -583,7 +603,7 @@ def test_a_quiet_weekend_is_told_from_a_stale_feed(server: ReplayServer, client:
     assert not world.lacking(store)
 
 
-@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.sampled_from(["off", "run", "stale", "oai down", "feeds down", "all down", "twice"]), max_size=14))
 def test_no_paper_is_lost_whatever_days_fail(client: PoliteClient, tmp_path_factory: Any, days: list[str]) -> None:
     """However servers fail and whenever the machine is off: two good days later, everything is there."""

@@ -130,7 +130,7 @@ def parse_category(text: str) -> str:
     if found is None:
         archive = text.strip().partition(".")[0].lower()
         if archive in ARCHIVES:
-            raise InputError(f"arXiv has no category {text!r}: write one like cs.LG, hep-th or cond-mat.soft")
+            raise InputError(f"arXiv has no category {text!r}: write one like cs.LG or hep-th")
         raise InputError(f"arXiv has no archive {archive!r}{did_you_mean(archive, ARCHIVES)}")
     return found
 

@@ -99,17 +99,18 @@ class ArxivSource:
             yield each.paper if each.kind in self._announce else Revision(each.paper)
 
     def _back_fill(self, since: date, missed: Sequence[date], batch: "_Batch") -> Iterator[Entry]:
-        """What changed since a day. Papers of today's feeds are revisions here: OAI-PMH knows more of them."""
+        """What changed since a day, each work once. Those of today's feeds are revisions: more is known of them."""
+        seen: set[str] = set()
         for category in self._categories:
             entries = harvest(self._client, self._oai, category, since, source=self.name, categories=self._categories)
             try:
                 for entry in entries:
                     if isinstance(entry, SkippedEntry):
                         yield entry
-                    elif entry.paper.key in batch.found:
-                        yield Revision(entry.paper)
-                    else:
-                        yield from self._entries([entry])
+                    elif entry.paper.key not in seen:
+                        seen.add(entry.paper.key)
+                        known = entry.paper.key in batch.found
+                        yield from [Revision(entry.paper)] if known else self._entries([entry])
             except SourceError as error:
                 yield Gap(missed[0], missed[-1], f"{category}: {error.why}")
                 if isinstance(error, SourceUnavailable):
