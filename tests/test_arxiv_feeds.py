@@ -361,6 +361,27 @@ def test_any_text_gives_names_without_blanks(text: str, joined: bool) -> None:
         assert name
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        b" " * 500_000,
+        b"<![CDATA[" * 50_000,
+        b"<rss " + b"a" * 500_000 + b"><item>" + b"</item><item>" * 10_000,
+        b"<rss><channel>" + b"<item>" * 50_000,
+        b"<rss>" * 50_000,
+        b"<rss><channel><item><title>" + b"a-" * 200_000,
+        b"<rss><channel><item><title>" + b"&" * 200_000,
+    ],
+)
+def test_no_document_takes_more_time_than_its_length(content: bytes) -> None:
+    """It ends: what took the square of the length would not."""
+    assert not (check(content) or rss_of_nothing()).entries
+
+
+def rss_of_nothing() -> Feed:
+    return read(rss())
+
+
 def test_real_feeds_survive_damage_at_any_place(shared_data: Callable[[str], Path]) -> None:
     content = (shared_data("arxiv_rss") / "TideDra_atom_cs.AI_2025-08-20.xml").read_bytes()
     whole = set(keys(read(content)))

@@ -225,6 +225,15 @@ def test_a_thousand_real_records_are_read(shared_data: Callable[[str], Path]) ->
     assert not any("(" in name or " and " in name for paper in papers for name in paper.authors)
 
 
+def test_a_thousand_real_records_survive_damage_at_any_place(shared_data: Callable[[str], Path]) -> None:
+    content = (shared_data("oai_pmh") / "arxivsync_ListRecords_arXivRaw_47001.xml").read_bytes()
+    first, last = content.index(b"<record>") + 8, content.rindex(b"</record>")
+    for cut in range(first, last, (last - first) // 4):
+        page = read(content[:cut] + content[cut + 7 :], since=date(2008, 1, 1))
+        assert len([entry for entry in page.entries if isinstance(entry, Announced)]) >= 999
+        assert page.token == "496549|47001"
+
+
 def test_records_in_another_format_are_named(shared_data: Callable[[str], Path]) -> None:
     page = read((shared_data("oai_pmh") / "ads_arxiv_multi_20230125.xml").read_bytes())
     assert str(page.entries[0]) == "cs.LG page 1 entry 1 (1009.1022): no arXivRaw metadata"

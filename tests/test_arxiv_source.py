@@ -174,6 +174,8 @@ def test_what_is_of_a_later_day_waits_for_it(arxiv: Arxiv) -> None:
     found = list(arxiv.source("cs.LG").fetch(asked(MONDAY, since=MONDAY)))
     assert not papers(found)
     assert not any(isinstance(entry, Validators) for entry in found)
+    assert gaps(found) == ["2026-06-29: cs.LG: the feed is already of 2026-06-30"]
+    assert not covered(found)
 
 
 # Quiet days and stale feeds
@@ -318,6 +320,21 @@ def test_a_holiday_that_was_slept_through_is_asked_for_because_nobody_knows(arxi
     arxiv.feed("cs.LG", rss(item(1, day=date(2026, 6, 23))))
     list(arxiv.source("cs.LG").fetch(asked(date(2026, 6, 23), since=date(2026, 6, 19))))
     assert [query["from"] for query in arxiv.harvested()] == ["2026-06-19"]
+
+
+def test_a_paper_of_a_missed_day_that_is_replaced_today_is_still_a_paper(arxiv: Arxiv) -> None:
+    versions = [datetime(2026, 6, 26, 15, tzinfo=UTC), datetime(2026, 6, 29, 15, tzinfo=UTC)]
+    arxiv.feed("cs.LG", rss(item(1, kind="replace", version=2)))
+    arxiv.harvest(oai(record(1, versions=versions)))
+    found = list(arxiv.source("cs.LG").fetch(asked(TUESDAY, since=MONDAY)))
+    assert (papers(found), revisions(found)) == (["00001"], ["00001"])
+    assert [entry.listed for entry in found if isinstance(entry, Paper)] == [MONDAY]
+
+
+def test_a_revision_leaves_the_day_of_the_announcement_alone(arxiv: Arxiv) -> None:
+    arxiv.feed("cs.LG", rss(item(1, kind="replace", version=2), item(2)))
+    found = list(arxiv.source("cs.LG").fetch(asked(TUESDAY)))
+    assert [entry.paper.listed for entry in found if isinstance(entry, Revision)] == [None]
 
 
 def test_only_what_was_announced_is_a_paper(arxiv: Arxiv) -> None:

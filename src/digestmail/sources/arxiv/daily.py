@@ -1,6 +1,6 @@
 """What arXiv's categories announce each day: the feeds, and OAI-PMH for days that were missed."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
@@ -9,7 +9,7 @@ from digestmail.errors import SourceError, SourceUnavailable
 from digestmail.model import Covered, Gap, Inquiry, Paper, Revision, SkippedEntry, Validators
 from digestmail.protocols import Entry
 from digestmail.sources.arxiv.batches import may_announce
-from digestmail.sources.arxiv.entries import Announced, Kind
+from digestmail.sources.arxiv.entries import Announced, Kind, revision
 from digestmail.sources.arxiv.feeds import Feed, parse_feed
 from digestmail.sources.arxiv.harvest import harvest
 from digestmail.sources.fetching import PoliteClient
@@ -55,7 +55,7 @@ class ArxivSource:
         """
         day = self.calendar.day(inquiry.now)
         batch = self._read_feeds(inquiry, day)
-        yield from self._entries(batch.found.values())
+        yield from map(self._entry, batch.found.values())
         yield from batch.skipped
         yield from batch.validators
         if batch.trouble:
@@ -94,12 +94,12 @@ class ArxivSource:
                 batch.add(category, feed, reply.validators, day)
         return batch
 
-    def _entries(self, found: Iterable[Announced]) -> Iterator[Paper | Revision]:
-        for each in found:
-            yield each.paper if each.kind in self._announce else Revision(each.paper)
+    def _entry(self, found: Announced) -> Paper | Revision:
+        return found.paper if found.kind in self._announce else revision(found.paper)
 
     def _back_fill(self, since: date, missed: Sequence[date], batch: "_Batch") -> Iterator[Entry]:
-        """What changed since a day, each work once. Those of today's feeds are revisions: more is known of them."""
+        """What changed since a day, each work once. Papers of today's feeds are revisions: more is known of them."""
+        given = {key for key, found in batch.found.items() if found.kind in self._announce}
         seen: set[str] = set()
         for category in self._categories:
             entries = harvest(self._client, self._oai, category, since, source=self.name, categories=self._categories)
@@ -109,8 +109,7 @@ class ArxivSource:
                         yield entry
                     elif entry.paper.key not in seen:
                         seen.add(entry.paper.key)
-                        known = entry.paper.key in batch.found
-                        yield from [Revision(entry.paper)] if known else self._entries([entry])
+                        yield revision(entry.paper) if entry.paper.key in given else self._entry(entry)
             except SourceError as error:
                 yield Gap(missed[0], missed[-1], f"{category}: {error.why}")
                 if isinstance(error, SourceUnavailable):
@@ -156,8 +155,10 @@ class _Batch:
         for category, feed in self.feeds.items():
             if feed is None:
                 continue
-            if feed.day is None or feed.day < day:
-                yield category, "the feed is empty" if feed.day is None else f"the feed is still of {feed.day}"
+            if feed.day is None:
+                yield category, "the feed is empty"
+            elif feed.day != day:
+                yield category, f"the feed is {'still' if feed.day < day else 'already'} of {feed.day}"
             elif feed.incomplete:
                 yield category, feed.incomplete
 

@@ -13,13 +13,16 @@ from defusedxml.ElementTree import fromstring
 from digestmail.errors import SourceFormatError
 from digestmail.text.clean import clean_line, shorten
 
-_DECLARATION = re.compile(r"\s*<\?xml[^>]*\?>")
+_DECLARATION = re.compile(r"<\?xml[^>]*>")
 _ROOT = re.compile(r"<[A-Za-z][^<>]*>")
 _ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")  # XML 1.0 §2.2
-_REFERENCE = re.compile(r"<!\[CDATA\[.*?\]\]>|&(?:#x?[0-9A-Fa-f]+;|[A-Za-z][A-Za-z0-9]*;)?", re.DOTALL)
+_REFERENCE = re.compile(r"&(?:#x?[0-9A-Fa-f]{1,8};|[A-Za-z][A-Za-z0-9]{1,40};)?")
 _OWN = {"&amp;", "&lt;", "&gt;", "&quot;", "&apos;"}
-_ID = re.compile(r"\b(?:\d{4}\.\d{4,5}|[a-z-]+/\d{7})(?:v\d+)?")
+_ID = re.compile(r"\b(?:\d{4}\.\d{4,5}|[a-z-]{2,20}/\d{7})(?:v\d{1,4})?")
 _LONGEST_REASON = 120
+# what a broken document may have at most, because each entry is then read together with the tag of the root
+_LONGEST_ROOT = 5_000
+_MOST_BROKEN = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,21 +53,25 @@ class Document:
         ``label`` names the document in errors. What XML forbids and feeds hold nevertheless (control characters, a bare
         ``&``, ``&eacute;``) is repaired. Raises SourceFormatError when the root is none of ``roots`` or there is none.
         """
-        text = _repaired(content)
+        text = _decoded(content)
         try:
-            root = _parse(text)
+            try:
+                root = _parse(text)
+            except ParseError:
+                text = _REFERENCE.sub(_reference, text)
+                root = _parse(text)
         except ParseError as error:
-            why = f"not XML: {error}"
+            why = f"not XML: {clean_line(str(error))}"
         except DefusedXmlException as error:
             raise SourceFormatError(source, f"{label}: a document type, which no feed has") from error
         else:
             _check(local(root), roots, source, label)
             return cls(root, [element for element in root.iter() if local(element) == entry])
         opening = _ROOT.search(text)
-        if opening is None:
-            raise SourceFormatError(source, f"{label}: {clean_line(why)}")
+        if opening is None or len(opening[0]) > _LONGEST_ROOT or text.count(f"<{entry}") > _MOST_BROKEN:
+            raise SourceFormatError(source, f"{label}: {why}")
         _check(_name(opening[0]), roots, source, label)
-        return cls(*_salvage(text, opening[0], entry, clean_line(why)))
+        return cls(*_salvage(text, opening[0], entry, why))
 
 
 def local(element: Element) -> str:
@@ -97,18 +104,16 @@ def _parse(text: str) -> Element:
     return root
 
 
-def _repaired(content: bytes) -> str:
-    text = _DECLARATION.sub("", content.decode("utf-8-sig", "replace"), count=1)
-    return _REFERENCE.sub(_reference, _ILLEGAL.sub("", text))
+def _decoded(content: bytes) -> str:
+    text = content.decode("utf-8-sig", "replace").lstrip()
+    declared = _DECLARATION.match(text)
+    return _ILLEGAL.sub("", text[declared.end() :] if declared else text)
 
 
 def _reference(found: re.Match[str]) -> str:
     """A reference that XML knows, the character it stands for in HTML, or the ampersand that it was."""
     text = found[0]
-    if text in _OWN or text.startswith("<!"):
-        return text
-    meant = _ILLEGAL.sub("", html.unescape(text))
-    return html.escape(meant)
+    return text if text in _OWN else html.escape(_ILLEGAL.sub("", html.unescape(text)))
 
 
 def _salvage(text: str, opening: str, entry: str, why: str) -> tuple[Element, list[Element | Broken], str]:

@@ -2,17 +2,17 @@
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
 
-from digestmail.model import Paper, SkippedEntry
+from digestmail.model import Paper, Revision, SkippedEntry
 from digestmail.sources.arxiv.categories import is_term
 from digestmail.sources.arxiv.documents import Broken, UnreadableError
 from digestmail.sources.reading import is_title
 from digestmail.text.identity import arxiv_id, doi, paper_key
 
-_ID = re.compile(r"(?:^|[:/\s])(\d{4}\.\d{4,5}|[a-z][a-z-]+(?:\.[A-Z]{2})?/\d{7})(?:v(\d{1,4}))?(?![\w.])")
+_ID = re.compile(r"(?:^|[:/\s])(\d{4}\.\d{4,5}|[a-z][a-z-]{1,20}(?:\.[A-Z]{2})?/\d{7})(?:v(\d{1,4}))?(?![\w.])")
 _OWN_DOI = "10.48550/"
 _SUFFIX = re.compile(r"(?:jr|sr|ii|iii|iv)\.?", re.IGNORECASE)
 _BETWEEN_NAMES = re.compile(r"(?<!\\),|;|:\s")  # \, is a space in TeX
@@ -26,8 +26,8 @@ _NOTICE = (
     r"|withdrawn\s+by\s+(?:the\s+)?(?:authors?|submitters?|arxiv)\b"
     r"|(?:the\s+)?authors?\s+ha(?:s|ve)\s+withdrawn\s+th(?:is|e|eir)\b)"
 )
-_IN_ABSTRACT = re.compile(rf"\W*(?:{_NOTICE}|withdrawn\W*$)", re.IGNORECASE)
-_IN_COMMENT = re.compile(rf"(?:^|[.;:!]\s)\W*(?:{_NOTICE}|withdrawn\b)", re.IGNORECASE)
+_IN_ABSTRACT = re.compile(rf"\W{{0,9}}(?:{_NOTICE}|withdrawn\W{{0,9}}$)", re.IGNORECASE)
+_IN_COMMENT = re.compile(rf"(?:^|[.;:!]\s)\W{{0,9}}(?:{_NOTICE}|withdrawn\b)", re.IGNORECASE)
 
 
 class Kind(StrEnum):
@@ -143,6 +143,11 @@ def _parts(text: str) -> list[str]:
             parts.append(text[start:position])
             start = found.end()
     return [*parts, text[start:]]
+
+
+def revision(paper: Paper) -> Revision:
+    """What is told of a paper that is not announced now: the day on which it was stays the one that is known."""
+    return Revision(replace(paper, listed=None))
 
 
 def skipped(label: str, number: int, why: str, identifier: str = "") -> SkippedEntry:

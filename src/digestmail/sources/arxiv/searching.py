@@ -9,7 +9,7 @@ from digestmail.errors import SourceFormatError, SourceUnavailable
 from digestmail.model import Covered, Gap, Inquiry, Paper, Revision
 from digestmail.protocols import Entry
 from digestmail.sources.arxiv.categories import holds, query_term
-from digestmail.sources.arxiv.entries import Kind
+from digestmail.sources.arxiv.entries import Kind, revision
 from digestmail.sources.arxiv.results import Results, parse_results
 from digestmail.sources.fetching import PoliteClient
 
@@ -77,7 +77,7 @@ class ArxivQuerySource:
         kind = Kind.NEW if any(holds(category, primary) for category in self._categories) else Kind.CROSS
         # nothing can be found before it is announced
         paper = replace(paper, listed=min(paper.listed or day, day))
-        return paper if kind in self._announce else Revision(paper)
+        return paper if kind in self._announce else revision(paper)
 
     def _page(self, first: date, now: datetime, start: int) -> Results:
         """One page. The API gives empty ones at times (https://github.com/lukasschwab/arxiv.py/issues/43)."""
