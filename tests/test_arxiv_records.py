@@ -231,7 +231,8 @@ def test_a_thousand_real_records_survive_damage_at_any_place(shared_data: Callab
     for cut in range(first, last, (last - first) // 4):
         page = read(content[:cut] + content[cut + 7 :], since=date(2008, 1, 1))
         assert len([entry for entry in page.entries if isinstance(entry, Announced)]) >= 999
-        assert page.token == "496549|47001"
+        # damage to the end of the last record takes the token with it, and is told
+        assert (page.token == "496549|47001") != bool(page.trouble)
 
 
 def test_records_in_another_format_are_named(shared_data: Callable[[str], Path]) -> None:
