@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from digestmail.config import (
+    ArxivSettings,
     Config,
     HuggingFaceSettings,
     JsonlSettings,
@@ -287,7 +288,7 @@ newsletter:
   name: [a]
   form: papers@example.org
 sources:
-  - {kind: web}
+  - {kind: scholar}
 issue:
   max_paper: 3
 subscribers:
@@ -300,7 +301,7 @@ subscribers:
         "1: newsletter.from: this key is missing",
         "2: newsletter.name: expected text, got a list",
         "3: newsletter.form: unknown key (did you mean 'from'?)",
-        "5: sources[0].kind: unknown source kind 'web'; known kinds: biorxiv, huggingface, jsonl, page",
+        "5: sources[0].kind: unknown source kind 'scholar'; known kinds: arxiv, biorxiv, huggingface, jsonl, page",
         "7: issue.max_paper: unknown key (did you mean 'max_papers'?)",
         (
             "9: subscribers[0].email: 'a@' is not an address that mail can be sent to: "
@@ -386,11 +387,11 @@ def test_a_wrong_value_is_named_in_plain_words(problems: Problems, text: str, ex
 @pytest.mark.parametrize(
     ("source", "expected"),
     [
-        ("{}", "sources[0].kind: this key is missing; known kinds: biorxiv, huggingface, jsonl, page"),
+        ("{}", "sources[0].kind: this key is missing; known kinds: arxiv, biorxiv, huggingface, jsonl, page"),
         (
             "{kind: pag}",
             (
-                "sources[0].kind: unknown source kind 'pag'; known kinds: biorxiv, huggingface, jsonl, page "
+                "sources[0].kind: unknown source kind 'pag'; known kinds: arxiv, biorxiv, huggingface, jsonl, page "
                 "(did you mean 'page'?)"
             ),
         ),
@@ -399,6 +400,21 @@ def test_a_wrong_value_is_named_in_plain_words(problems: Problems, text: str, ex
         ("{kind: page, path: a, year: 1989}", "sources[0].year: must be 1990 or more, got 1989"),
         ("{kind: page, path: a, fallback: yes}", "sources[0].fallback: expected true or false, got text"),
         ("{kind: huggingface, days: 31}", "sources[0].days: must be 30 or less, got 31"),
+        ("{kind: arxiv}", "sources[0].categories: this key is missing"),
+        ("{kind: arxiv, categories: []}", "sources[0].categories: must not be empty"),
+        ("{kind: arxiv, categories: cs.LG}", "sources[0].categories: expected a list, got text"),
+        (
+            "{kind: arxiv, categories: [cs.LG, maths.AG]}",
+            "sources[0].categories[1]: arXiv has no archive 'maths' (did you mean 'math'?)",
+        ),
+        (
+            "{kind: arxiv, categories: [hep-th.A]}",
+            "sources[0].categories[0]: arXiv has no category 'hep-th.A': write one like cs.LG or hep-th",
+        ),
+        (
+            "{kind: arxiv, categories: [cs.LG], announce: [fresh]}",
+            "sources[0].announce[0]: expected 'new', 'cross' or 'replace', got 'fresh'",
+        ),
         ("huggingface", "sources[0]: expected keys and values, got text"),
     ],
 )
@@ -428,49 +444,13 @@ sources:
     ]
 
 
-def test_both_preprint_servers_may_be_read_but_neither_twice(problems: Problems) -> None:
-    text = """\
-newsletter: {name: X, from: papers@example.org}
-sources:
-  - {kind: biorxiv}
-  - {kind: biorxiv, server: medrxiv}
-  - {kind: biorxiv, server: biorxiv, categories: [ecology]}
-  - {kind: biorxiv, server: arxiv, name: third}
-"""
-    assert problems(text, base="") == [
-        "5: sources[2].name: reports call this source the same as sources[0] (line 3); give it a name",
-        "6: sources[3].server: expected 'biorxiv' or 'medrxiv', got 'arxiv' (did you mean 'medrxiv'?)",
-    ]
-
-
-def test_indexes_are_read_with_their_keys_which_nobody_sees(load: Load) -> None:
-    text = """\
-enrichment:
-  - {kind: openalex}
-  - {kind: semantic_scholar, api_key: "${S2_KEY}"}
-"""
-    config = load(BASE + text, {"S2_KEY": "hunter2"})
-    assert [index.kind for index in config.enrichment] == ["openalex", "semantic_scholar"]
-    assert [index.api_key and index.api_key.get_secret_value() for index in config.enrichment] == [None, "hunter2"]
-    assert "hunter2" not in repr(config)
-    assert load(BASE).enrichment == ()
-
-
-@pytest.mark.parametrize(
-    ("index", "expected"),
-    [
-        ("{kind: openalx}", "kind: unknown enrichment kind 'openalx'; known kinds: openalex, semantic_scholar"),
-        ("{api_key: abc}", "kind: this key is missing; known kinds: openalex, semantic_scholar"),
-        ("{kind: openalex, api_kee: abc}", "api_kee: unknown key (did you mean 'api_key'?)"),
-        ("{kind: openalex, api_key: ''}", "api_key: must not be empty"),
-        ("{kind: openalex, api_key: 5}", "api_key: expected text, got a whole number (put it in quotes)"),
-        ("{kind: openalex}, {kind: openalex}", "the same index as enrichment[0] (line 3)"),
-    ],
-)
-def test_a_wrong_index_is_named_in_plain_words(problems: Problems, index: str, expected: str) -> None:
-    [problem] = problems(f"enrichment: [{index}]")
-    assert problem.startswith("3: enrichment[")
-    assert expected in problem
+def test_categories_are_read_in_any_case_and_kinds_have_a_default(load: Load) -> None:
+    base = "newsletter: {name: X, from: papers@example.org}\n"
+    config = load(base + "sources: [{kind: arxiv, categories: [CS.lg, physics.Optics, HEP-TH, q-bio.nc, math]}]")
+    (source,) = config.sources
+    assert isinstance(source, ArxivSettings)
+    assert source.categories == ("cs.LG", "physics.optics", "hep-th", "q-bio.NC", "math")
+    assert (source.announce, source.query, source.label) == (("new", "cross"), None, "arxiv")
 
 
 @pytest.mark.parametrize(

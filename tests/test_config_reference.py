@@ -18,6 +18,7 @@ HEADINGS = {
     "Config": "## Top level",
     "NewsletterSettings": "## newsletter",
     "DkimSettings": "### dkim",
+    "ArxivSettings": "### kind: arxiv",
     "HuggingFaceSettings": "### kind: huggingface",
     "BiorxivSettings": "### kind: biorxiv",
     "PageSettings": "### kind: page",

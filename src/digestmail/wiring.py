@@ -10,6 +10,7 @@ from pathlib import Path
 
 from digestmail.config import (
     BiorxivSettings,
+    ArxivSettings,
     Config,
     EnricherSettings,
     HuggingFaceSettings,
@@ -29,6 +30,8 @@ from digestmail.newsletter import Newsletter, Progress, Rules, Subscription, no_
 from digestmail.protocols import Check, Clock, Enricher, Probe, Source, State, Transport
 from digestmail.rendering.compile import Templates
 from digestmail.sources.biorxiv import BiorxivSource
+from digestmail.sources.arxiv.daily import ArxivSource
+from digestmail.sources.arxiv.searching import ArxivQuerySource
 from digestmail.sources.fetching import PoliteClient
 from digestmail.sources.files import JsonlSource
 from digestmail.sources.huggingface import HuggingFaceSource, SavedHuggingFaceSource
@@ -226,6 +229,11 @@ def _source(config: Config, settings: SourceSettings, client: PoliteClient) -> S
         return HuggingFaceSource(client, days=settings.days, limit=settings.limit, name=settings.label)
     if isinstance(settings, BiorxivSettings):
         return BiorxivSource(client, settings.server, categories=settings.categories, name=settings.label)
+    if isinstance(settings, ArxivSettings):
+        kinds, label = settings.announce, settings.label
+        if settings.query:
+            return ArxivQuerySource(client, settings.categories, settings.query, announce=kinds, name=label)
+        return ArxivSource(client, settings.categories, announce=kinds, name=label)
     if isinstance(settings, JsonlSettings):
         return JsonlSource(config.resolve(settings.path), name=settings.label)
     return PageSource(config.resolve(settings.path), year=settings.year, name=settings.label)

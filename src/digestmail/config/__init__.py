@@ -12,12 +12,13 @@ from digestmail.config.schema import (
     SubscriberSettings,
     json_schema,
 )
-from digestmail.config.sources import BiorxivSettings, HuggingFaceSettings, JsonlSettings, PageSettings, SourceSettings
+from digestmail.config.sources import ArxivSettings, BiorxivSettings, HuggingFaceSettings, JsonlSettings, PageSettings, SourceSettings
 from digestmail.config.subscribers import SUBSCRIBER_KEYS, load_subscribers
 from digestmail.config.values import Sender
 
 __all__ = [
     "SUBSCRIBER_KEYS",
+    "ArxivSettings",
     "BiorxivSettings",
     "Config",
     "DeliverySettings",

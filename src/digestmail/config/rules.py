@@ -80,10 +80,10 @@ def _label(source: dict[str, Any]) -> str | None:
     name, kind, path = (source.get(key) for key in ("name", "kind", "path"))
     if isinstance(name, str):
         return name
-    if kind == "huggingface":
-        return "huggingface"
     if kind == "biorxiv":
         return "biorxiv" if (server := source.get("server")) is None else str(server)
+    if kind in ("arxiv", "huggingface"):
+        return str(kind)
     return f"{kind}:{path}" if kind and path else None
 
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from digestmail.config.fields import FilePath, Flag, Line, Section, Whole, Year
+from digestmail.config.fields import Category, FilePath, Flag, Line, Section, Whole, Year
 
 
 class SourceBase(Section):
@@ -50,6 +50,28 @@ class BiorxivSettings(SourceBase):
         return self.name or self.server
 
 
+class ArxivSettings(SourceBase):
+    """What arXiv announces."""
+
+    kind: Literal["arxiv"] = Field(description="`arxiv`: what arXiv announces, every working day.")
+    categories: tuple[Category, ...] = Field(
+        min_length=1, description="Categories (`cs.LG`, `hep-th`) or whole archives (`math`)."
+    )
+    query: Line | None = Field(
+        default=None, description="Only papers that this search finds, in the syntax of arXiv's query API."
+    )
+    announce: tuple[Literal["new", "cross", "replace"], ...] = Field(
+        default=("new", "cross"),
+        min_length=1,
+        description="Which announcements are papers to send: `new` ones, `cross` lists, `replace`d ones.",
+    )
+
+    @property
+    def label(self) -> str:
+        """What reports call it, unique in one configuration."""
+        return self.name or self.kind
+
+
 class PageSettings(SourceBase):
     """A saved page of Daily Papers."""
 
@@ -78,10 +100,11 @@ class JsonlSettings(SourceBase):
         return self.name or f"{self.kind}:{self.path}"
 
 
-SourceSettings = BiorxivSettings | HuggingFaceSettings | JsonlSettings | PageSettings
+SourceSettings = ArxivSettings | BiorxivSettings | HuggingFaceSettings | JsonlSettings | PageSettings
 
 #: what ``kind`` may be
 SOURCE_KINDS: dict[str, type[Section]] = {
+    "arxiv": ArxivSettings,
     "biorxiv": BiorxivSettings,
     "huggingface": HuggingFaceSettings,
     "jsonl": JsonlSettings,

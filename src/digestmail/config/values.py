@@ -18,6 +18,7 @@ from email_validator import EmailNotValidError, validate_email
 from digestmail.errors import AddressError, InputError
 from digestmail.mail.links import BOUNCE_LOCAL_PART
 from digestmail.ranking.profile import parse_keyword
+from digestmail.sources.arxiv.categories import ARCHIVES, normal
 from digestmail.text.clean import clean_line
 
 _NAMED_ADDRESS = re.compile(r"\s*(?P<name>.*?)\s*<(?P<address>[^<>]*)>\s*", re.DOTALL)
@@ -121,6 +122,17 @@ def parse_template(text: str) -> str:
     if not _TEMPLATE.fullmatch(text):
         raise InputError(f"{text!r} is not the name of a template (letters, digits, - and _)")
     return text
+
+
+def parse_category(text: str) -> str:
+    """An arXiv category or archive as arXiv writes it: ``cs.LG`` for ``cs.lg``. Raises InputError."""
+    found = normal(text)
+    if found is None:
+        archive = text.strip().partition(".")[0].lower()
+        if archive in ARCHIVES:
+            raise InputError(f"arXiv has no category {text!r}: write one like cs.LG or hep-th")
+        raise InputError(f"arXiv has no archive {archive!r}{did_you_mean(archive, ARCHIVES)}")
+    return found
 
 
 def parse_path(text: str) -> Path:
