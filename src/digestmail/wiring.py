@@ -10,6 +10,8 @@ from pathlib import Path
 
 from digestmail.config import (
     Config,
+    FeedSettings,
+    FilesSettings,
     HuggingFaceSettings,
     JsonlSettings,
     OutboxSettings,
@@ -23,8 +25,10 @@ from digestmail.model import Gate
 from digestmail.newsletter import Newsletter, Progress, Rules, Subscription, no_progress
 from digestmail.protocols import Check, Clock, Probe, Source, State, Transport
 from digestmail.rendering.compile import Templates
+from digestmail.sources.feed.source import FeedSource
 from digestmail.sources.fetching import PoliteClient
-from digestmail.sources.files import JsonlSource
+from digestmail.sources.files.jsonl import JsonlSource
+from digestmail.sources.files.source import FilesSource
 from digestmail.sources.huggingface import HuggingFaceSource, SavedHuggingFaceSource
 from digestmail.sources.page import PageSource
 from digestmail.storage.store import Store
@@ -202,6 +206,10 @@ def _source(config: Config, settings: SourceSettings, client: PoliteClient) -> S
         if settings.path:
             return SavedHuggingFaceSource(config.resolve(settings.path), name=settings.label)
         return HuggingFaceSource(client, days=settings.days, limit=settings.limit, name=settings.label)
+    if isinstance(settings, FeedSettings):
+        return FeedSource(client, settings.url, name=settings.label)
+    if isinstance(settings, FilesSettings):
+        return FilesSource(config.resolve(settings.path), name=settings.label)
     if isinstance(settings, JsonlSettings):
         return JsonlSource(config.resolve(settings.path), name=settings.label)
     return PageSource(config.resolve(settings.path), year=settings.year, name=settings.label)

@@ -17,7 +17,7 @@ from digestmail.errors import SourceFormatError, SourceUnavailable
 from digestmail.model import Paper, SkippedEntry
 from digestmail.protocols import Source
 from digestmail.sources.fetching import PoliteClient
-from digestmail.sources.files import JsonlSource
+from digestmail.sources.files.jsonl import JsonlSource
 from digestmail.sources.huggingface import HuggingFaceSource, SavedHuggingFaceSource
 from digestmail.sources.page import PageSource
 from digestmail.testing import ListSource

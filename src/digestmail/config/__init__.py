@@ -11,7 +11,14 @@ from digestmail.config.schema import (
     SubscriberSettings,
     json_schema,
 )
-from digestmail.config.sources import HuggingFaceSettings, JsonlSettings, PageSettings, SourceSettings
+from digestmail.config.sources import (
+    FeedSettings,
+    FilesSettings,
+    HuggingFaceSettings,
+    JsonlSettings,
+    PageSettings,
+    SourceSettings,
+)
 from digestmail.config.subscribers import SUBSCRIBER_KEYS, load_subscribers
 from digestmail.config.values import Sender
 
@@ -20,6 +27,8 @@ __all__ = [
     "Config",
     "DeliverySettings",
     "DkimSettings",
+    "FeedSettings",
+    "FilesSettings",
     "HuggingFaceSettings",
     "IssueSettings",
     "JsonlSettings",
