@@ -8,6 +8,7 @@ from digestmail.text.clean import clean_line
 LONGEST = 200  # characters of one name; the longest collaboration measured has 96
 _IN_PARENTHESES = re.compile(r"\([^()]*\)")
 _AND = re.compile(r",?\s+(?:and|&)\s+")
+_SEMICOLON = re.compile(r";\s*(?:and\s+)?")
 _COMMA = re.compile(r"\s*,\s*")
 _INITIALS = re.compile(r"(?:[^\W\d_]\.?[\s-]?){1,4}")
 
@@ -24,7 +25,7 @@ def author_names(text: str) -> tuple[str, ...]:
     """
     text = _IN_PARENTHESES.sub("", clean_line(text))
     if ";" in text:
-        return distinct(map(display_name, text.split(";")))
+        return distinct(map(display_name, _SEMICOLON.split(text)))
     parts = [part for part in _AND.split(text) if part]
     return distinct(name for part in parts for name in _by_commas(part))
 

@@ -7,6 +7,7 @@ characters that XML forbids, and the entry in the middle of which a feed breaks 
 import io
 import json
 import re
+import sys
 from typing import Any
 from urllib.parse import urljoin
 
@@ -21,6 +22,8 @@ _MOST = 5_000  # names or terms of one entry; 3,303 authors is the most measured
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _DECLARATION = re.compile(r"\s*<\?xml[^>]*\?>")
 _OPAQUE = re.compile(r"<!\[CDATA\[.*?\]\]>|<!--.*?-->", re.DOTALL)
+_OPAQUE_BEGINS = re.compile(r"<!\[CDATA\[|<!--")
+_REFERENCE = re.compile(r"&#(?:x([0-9a-f]{1,8})|([0-9]{1,8}));", re.IGNORECASE)
 _DOCTYPE = re.compile(r"<!DOCTYPE\s+([\w:.-]*)[^>\[]*(\[?)[^>]*>?", re.IGNORECASE)
 _OPENED = re.compile(
     r"<(?:\w+:)?(?:item|entry)(?:\s[^>]*)?(?<!/)(?:>|\Z)|<(?:\w+:)?(?:it|ite|item|en|ent|entr|entry)\Z"
@@ -41,12 +44,18 @@ class NoFeedError(Exception):
 
 def read(body: bytes, base: str) -> Document:
     """The entries of a feed, in its order. ``base`` is its address, for relative links. Raises NoFeedError."""
-    text = _FORBIDDEN.sub("", decode(body)).strip()
+    text = _FORBIDDEN.sub("", _REFERENCE.sub(_allowed, decode(body))).strip()
     if not text:
         raise NoFeedError("the answer is empty")
     if text.startswith("{"):
         return _json_feed(text, base)
     return _xml(_checked(_DECLARATION.sub("", text, count=1)), base)
+
+
+def _allowed(reference: re.Match[str]) -> str:
+    """A character reference, or nothing where XML has no such character."""
+    number = int(reference[1], 16) if reference[1] else int(reference[2])
+    return "" if number > sys.maxunicode or _FORBIDDEN.match(chr(number)) else reference[0]
 
 
 # XML
@@ -72,6 +81,8 @@ def _whole(text: str) -> tuple[str, bool]:
     shown = _OPAQUE.sub(_blank, text)
     if _END.search(shown):
         return text, False
+    if still_open := _OPAQUE_BEGINS.search(shown):
+        shown = shown[: still_open.start()]
     opened = max((found.start() for found in _OPENED.finditer(shown)), default=-1)
     closed = max((found.end() for found in _CLOSED.finditer(shown)), default=-1)
     return (text[:opened] if opened >= closed else text), True
