@@ -207,7 +207,7 @@ def test_json_feed_is_read_in_both_its_versions() -> None:
 
 def test_rss_0_91_may_have_the_document_type_that_it_must_have() -> None:
     doctype = '<!DOCTYPE rss PUBLIC "-//Netscape Communications//DTD RSS 0.91//EN" "http://my.netscape.com/publish/formats/rss-0.91.dtd">'
-    channel = f'<channel>{item("<title>Caf&eacute; A</title>")}</channel>'
+    channel = f"<channel>{item('<title>Caf&eacute; A</title>')}</channel>"
     body = f'<?xml version="1.0"?>\n{doctype}\n<rss version="0.91">{channel}</rss>'
     (paper,) = papers_of(body)
     assert paper.title == "Café A"

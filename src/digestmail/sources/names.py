@@ -10,6 +10,7 @@ _IN_PARENTHESES = re.compile(r"\([^()]*\)")
 _AND = re.compile(r",?\s+(?:and|&)\s+")
 _SEMICOLON = re.compile(r";\s*(?:and\s+)?")
 _COMMA = re.compile(r"\s*,\s*")
+_SUFFIXES = {"jr", "sr", "ii", "iii", "iv"}
 _INITIALS = re.compile(r"(?:[^\W\d_]\.?[\s-]?){1,4}")
 
 
@@ -31,9 +32,13 @@ def author_names(text: str) -> tuple[str, ...]:
 
 
 def display_name(name: str) -> str:
-    """A name as people say it: ``Lovelace, Ada`` is ``Ada Lovelace``, ``King, Jr., Martin`` is ``Martin King Jr.``."""
+    """A name as people say it: ``Lovelace, Ada`` is ``Ada Lovelace``.
+
+    ``King, Jr., Martin`` (BibTeX) and ``King, Martin, Jr.`` (RIS) are ``Martin King Jr.``.
+    """
     family, *rest = [part for part in _COMMA.split(clean_line(name)) if part] or [""]
-    return " ".join([*rest[-1:], family, *rest[:-1]])
+    rest.sort(key=lambda part: part.strip(".").lower() in _SUFFIXES)
+    return " ".join([*rest[:1], family, *rest[1:]])
 
 
 def distinct(names: Iterable[str]) -> tuple[str, ...]:

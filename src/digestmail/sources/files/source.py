@@ -56,7 +56,7 @@ class FilesSource:
         if path.is_dir():
             return _readable(_listed(path, self.name))
         if path.exists() or not glob.has_magic(str(path)):
-            if path.suffix.lower() not in EXTENSIONS:
+            if path.exists() and path.suffix.lower() not in EXTENSIONS:
                 raise SourceFormatError(self.name, f"{path.name} ends in none of {', '.join(EXTENSIONS)}")
             return [path]
         fixed = next(parent for parent in path.parents if not glob.has_magic(str(parent)))
@@ -103,5 +103,5 @@ def _entries(path: Path, source: str) -> Iterator[Paper | SkippedEntry]:
 def _all(troubles: list[SourceError]) -> SourceError:
     """One error for all: the first, and how many there are."""
     first = troubles[0]
-    more = f" (and {len(troubles) - 1} more files)" if len(troubles) > 1 else ""
+    more = f" (and {len(troubles) - 1} more)" if len(troubles) > 1 else ""
     return type(first)(first.source, first.why + more)
