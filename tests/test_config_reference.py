@@ -18,6 +18,8 @@ HEADINGS = {
     "Config": "## Top level",
     "NewsletterSettings": "## newsletter",
     "DkimSettings": "### dkim",
+    "FeedSettings": "### kind: feed",
+    "FilesSettings": "### kind: files",
     "HuggingFaceSettings": "### kind: huggingface",
     "PageSettings": "### kind: page",
     "JsonlSettings": "### kind: jsonl",
