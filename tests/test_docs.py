@@ -57,7 +57,17 @@ def test_the_source_of_the_how_to_is_short_and_keeps_the_promises_of_sources(tmp
     assert len(source.splitlines()) - begins < 30
     (tmp_path / "reading_group.py").write_text(source)
     (tmp_path / "test_reading_group.py").write_text(tests)
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", tmp_path, tmp_path]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "--rootdir",
+        str(tmp_path),
+        str(tmp_path),
+    ]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
     assert re.search(r"^9 passed", done.stdout, re.MULTILINE)
