@@ -389,8 +389,10 @@ def test_a_wrong_value_is_named_in_plain_words(problems: Problems, text: str, ex
         ("{}", "sources[0].kind: this key is missing; known kinds: feed, files, huggingface, jsonl, page"),
         (
             "{kind: pag}",
-            "sources[0].kind: unknown source kind 'pag'; known kinds: feed, files, huggingface, jsonl, page "
-            "(did you mean 'page'?)",
+            (
+                "sources[0].kind: unknown source kind 'pag'; "
+                "known kinds: feed, files, huggingface, jsonl, page (did you mean 'page'?)"
+            ),
         ),
         ("{kind: page}", "sources[0].path: this key is missing"),
         ("{kind: feed}", "sources[0].url: this key is missing"),

@@ -1,7 +1,8 @@
-"""The guarded process: ``python -m digestmail.sources.feed.child ADDRESS < feed > facts``.
+"""The guarded process: ``python -m digestmail.sources.feed.child < feed > facts``.
 
-Limits are set here, before anything is read: what runs away is ended by the system. Prints JSON lines, and one object
-with ``error`` when there is no feed.
+The first line of its input is the address of the feed, which others must not see in the list of processes. Limits are
+set before anything is read: what runs away is ended by the system. Prints JSON lines, and one object with ``error``
+when there is no feed.
 """
 
 import json
@@ -29,7 +30,8 @@ def main() -> None:
     from digestmail.sources.feed.reading import NoFeedError, read
 
     try:
-        for line in dump(read(sys.stdin.buffer.read(), sys.argv[1])):
+        address, _, body = sys.stdin.buffer.read().partition(b"\n")
+        for line in dump(read(body, address.decode())):
             sys.stdout.write(line + "\n")
     except NoFeedError as error:
         sys.stdout.write(json.dumps({"error": str(error)}) + "\n")

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 
-from digestmail.errors import SourceFormatError
+from digestmail.errors import SourceFormatError, SourceUnavailable
 from digestmail.sources.feed.child import CPU_SECONDS, MEMORY
 from digestmail.sources.feed.facts import Document, load
 from digestmail.text.clean import clean_line
@@ -18,9 +18,15 @@ _COMMAND = (sys.executable, "-P", "-m", "digestmail.sources.feed.child")  # -P: 
 
 
 def read_guarded(body: bytes, base: str, source: str, *, wall: float = WALL_SECONDS) -> Document:
-    """The facts of a feed, within 10 s of computing and 512 MB. Raises SourceFormatError."""
+    """The facts of a feed, within 10 s of computing and 512 MB. Raises SourceFormatError.
+
+    SourceUnavailable when the system starts no process.
+    """
     try:
-        done = subprocess.run([*_COMMAND, base], input=body, capture_output=True, timeout=wall, check=False)  # noqa: S603 - our own module
+        given = f"{base}\n".encode() + body
+        done = subprocess.run(_COMMAND, input=given, capture_output=True, timeout=wall, check=False)  # noqa: S603 - our own module
+    except OSError as error:
+        raise SourceUnavailable(source, f"no process to read the feed: {error.strerror or error}") from error
     except subprocess.TimeoutExpired as error:
         raise SourceFormatError(source, f"the feed was not read within {wall:.0f} s: given up") from error
     if done.returncode:
