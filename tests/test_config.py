@@ -301,7 +301,10 @@ subscribers:
         "1: newsletter.from: this key is missing",
         "2: newsletter.name: expected text, got a list",
         "3: newsletter.form: unknown key (did you mean 'from'?)",
-        "5: sources[0].kind: unknown source kind 'scholar'; known kinds: arxiv, biorxiv, huggingface, jsonl, page",
+        (
+            "5: sources[0].kind: unknown source kind 'scholar'; "
+            "known kinds: arxiv, biorxiv, feed, files, huggingface, jsonl, page"
+        ),
         "7: issue.max_paper: unknown key (did you mean 'max_papers'?)",
         (
             "9: subscribers[0].email: 'a@' is not an address that mail can be sent to: "
@@ -387,15 +390,24 @@ def test_a_wrong_value_is_named_in_plain_words(problems: Problems, text: str, ex
 @pytest.mark.parametrize(
     ("source", "expected"),
     [
-        ("{}", "sources[0].kind: this key is missing; known kinds: arxiv, biorxiv, huggingface, jsonl, page"),
+        (
+            "{}",
+            "sources[0].kind: this key is missing; known kinds: arxiv, biorxiv, feed, files, huggingface, jsonl, page",
+        ),
         (
             "{kind: pag}",
             (
-                "sources[0].kind: unknown source kind 'pag'; known kinds: arxiv, biorxiv, huggingface, jsonl, page "
-                "(did you mean 'page'?)"
+                "sources[0].kind: unknown source kind 'pag'; "
+                "known kinds: arxiv, biorxiv, feed, files, huggingface, jsonl, page (did you mean 'page'?)"
             ),
         ),
         ("{kind: page}", "sources[0].path: this key is missing"),
+        ("{kind: feed}", "sources[0].url: this key is missing"),
+        (
+            "{kind: feed, url: feed.xml}",
+            "sources[0].url: 'feed.xml' is not a link like https://www.example.org/feed.xml",
+        ),
+        ("{kind: files, path: ''}", "sources[0].path: must not be empty"),
         ("{kind: page, path: a, yeer: 3}", "sources[0].yeer: unknown key (did you mean 'year'?)"),
         ("{kind: page, path: a, year: 1989}", "sources[0].year: must be 1990 or more, got 1989"),
         ("{kind: page, path: a, fallback: yes}", "sources[0].fallback: expected true or false, got text"),
@@ -787,3 +799,19 @@ def test_any_valid_configuration_survives(data: dict[str, Any], tmp_path: Path) 
     path.write_text(json.dumps(data, indent=1), encoding="utf-8")
     config = load_config(path, {})
     assert config.model_dump(mode="json", by_alias=True, exclude_unset=True) == data
+
+
+def test_feeds_and_files_are_called_by_their_address_or_path_without_a_password(load: Load) -> None:
+    base = "newsletter: {name: X, from: papers@example.org}\n"
+    config = load(
+        base + 'sources: [{kind: feed, url: "https://me:secret@x.org/rss?a=1"}, {kind: files, path: "papers/*.bib"}]\n'
+    )
+    assert [source.label for source in config.sources] == ["feed:https://x.org/rss?a=1", "files:papers/*.bib"]
+
+
+def test_two_feeds_of_one_address_need_a_name(problems: Problems) -> None:
+    base = "newsletter: {name: X, from: papers@example.org}\n"
+    feed = "{kind: feed, url: 'https://x.org/rss'}"
+    assert problems(f"sources: [{feed}, {feed}]", base=base) == [
+        "2: sources[1].name: reports call this source the same as sources[0] (line 2); give it a name"
+    ]

@@ -19,6 +19,8 @@ HEADINGS = {
     "NewsletterSettings": "## newsletter",
     "DkimSettings": "### dkim",
     "ArxivSettings": "### kind: arxiv",
+    "FeedSettings": "### kind: feed",
+    "FilesSettings": "### kind: files",
     "HuggingFaceSettings": "### kind: huggingface",
     "BiorxivSettings": "### kind: biorxiv",
     "PageSettings": "### kind: page",

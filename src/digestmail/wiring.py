@@ -9,14 +9,17 @@ from functools import partial
 from pathlib import Path
 
 from digestmail.config import (
-    BiorxivSettings,
     ArxivSettings,
+    BiorxivSettings,
     Config,
     EnricherSettings,
+    FeedSettings,
+    FilesSettings,
     HuggingFaceSettings,
     JsonlSettings,
     OpenAlexSettings,
     OutboxSettings,
+    PageSettings,
     RelaySettings,
     SourceSettings,
     SubscriberSettings,
@@ -29,11 +32,13 @@ from digestmail.model import Gate
 from digestmail.newsletter import Newsletter, Progress, Rules, Subscription, no_progress
 from digestmail.protocols import Check, Clock, Enricher, Probe, Source, State, Transport
 from digestmail.rendering.compile import Templates
-from digestmail.sources.biorxiv import BiorxivSource
 from digestmail.sources.arxiv.daily import ArxivSource
 from digestmail.sources.arxiv.searching import ArxivQuerySource
+from digestmail.sources.biorxiv import BiorxivSource
+from digestmail.sources.feed.source import FeedSource
 from digestmail.sources.fetching import PoliteClient
-from digestmail.sources.files import JsonlSource
+from digestmail.sources.files.jsonl import JsonlSource
+from digestmail.sources.files.source import FilesSource
 from digestmail.sources.huggingface import HuggingFaceSource, SavedHuggingFaceSource
 from digestmail.sources.page import PageSource
 from digestmail.storage.store import Store
@@ -223,20 +228,35 @@ def subscription(reader: SubscriberSettings, gate: Gate) -> Subscription:
 
 
 def _source(config: Config, settings: SourceSettings, client: PoliteClient) -> Source:
-    if isinstance(settings, HuggingFaceSettings):
-        if settings.path:
-            return SavedHuggingFaceSource(config.resolve(settings.path), name=settings.label)
-        return HuggingFaceSource(client, days=settings.days, limit=settings.limit, name=settings.label)
-    if isinstance(settings, BiorxivSettings):
-        return BiorxivSource(client, settings.server, categories=settings.categories, name=settings.label)
-    if isinstance(settings, ArxivSettings):
-        kinds, label = settings.announce, settings.label
-        if settings.query:
-            return ArxivQuerySource(client, settings.categories, settings.query, announce=kinds, name=label)
-        return ArxivSource(client, settings.categories, announce=kinds, name=label)
-    if isinstance(settings, JsonlSettings):
-        return JsonlSource(config.resolve(settings.path), name=settings.label)
-    return PageSource(config.resolve(settings.path), year=settings.year, name=settings.label)
+    name = settings.label
+    match settings:
+        case HuggingFaceSettings(path=None):
+            return HuggingFaceSource(client, days=settings.days, limit=settings.limit, name=name)
+        case BiorxivSettings():
+            return BiorxivSource(client, settings.server, categories=settings.categories, name=name)
+        case ArxivSettings(query=None):
+            return ArxivSource(client, settings.categories, announce=settings.announce, name=name)
+        case ArxivSettings(query=str(query)):
+            return ArxivQuerySource(client, settings.categories, query, announce=settings.announce, name=name)
+        case FeedSettings():
+            return FeedSource(client, settings.url, name=name)
+        case _:
+            return _on_disk(config, settings, name)
+
+
+def _on_disk(config: Config, settings: SourceSettings, name: str) -> Source:
+    assert not isinstance(settings, ArxivSettings | BiorxivSettings | FeedSettings)
+    assert settings.path is not None
+    path = config.resolve(settings.path)
+    match settings:
+        case HuggingFaceSettings():
+            return SavedHuggingFaceSource(path, name=name)
+        case FilesSettings():
+            return FilesSource(path, name=name)
+        case JsonlSettings():
+            return JsonlSource(path, name=name)
+        case PageSettings():
+            return PageSource(path, year=settings.year, name=name)
 
 
 def _enricher(settings: EnricherSettings, client: PoliteClient) -> Enricher:

@@ -12,7 +12,16 @@ from digestmail.config.schema import (
     SubscriberSettings,
     json_schema,
 )
-from digestmail.config.sources import ArxivSettings, BiorxivSettings, HuggingFaceSettings, JsonlSettings, PageSettings, SourceSettings
+from digestmail.config.sources import (
+    ArxivSettings,
+    BiorxivSettings,
+    FeedSettings,
+    FilesSettings,
+    HuggingFaceSettings,
+    JsonlSettings,
+    PageSettings,
+    SourceSettings,
+)
 from digestmail.config.subscribers import SUBSCRIBER_KEYS, load_subscribers
 from digestmail.config.values import Sender
 
@@ -24,6 +33,8 @@ __all__ = [
     "DeliverySettings",
     "DkimSettings",
     "EnricherSettings",
+    "FeedSettings",
+    "FilesSettings",
     "HuggingFaceSettings",
     "IssueSettings",
     "JsonlSettings",

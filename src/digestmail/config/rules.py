@@ -77,7 +77,7 @@ def _address(subscriber: dict[str, Any]) -> str | None:
 
 
 def _label(source: dict[str, Any]) -> str | None:
-    name, kind, path = (source.get(key) for key in ("name", "kind", "path"))
+    name, kind, path = source.get("name"), source.get("kind"), source.get("path") or source.get("url")
     if isinstance(name, str):
         return name
     if kind == "biorxiv":

@@ -3,11 +3,14 @@
 The descriptions are the words of the reference documentation and of the editors' JSON Schema.
 """
 
+import re
 from typing import Literal
 
 from pydantic import Field
 
-from digestmail.config.fields import Category, FilePath, Flag, Line, Section, Whole, Year
+from digestmail.config.fields import Category, FilePath, Flag, Line, Section, WebLink, Whole, Year
+
+_LOGIN = re.compile(r"//[^/@]*@")
 
 
 class SourceBase(Section):
@@ -100,12 +103,43 @@ class JsonlSettings(SourceBase):
         return self.name or f"{self.kind}:{self.path}"
 
 
-SourceSettings = ArxivSettings | BiorxivSettings | HuggingFaceSettings | JsonlSettings | PageSettings
+class FeedSettings(SourceBase):
+    """A feed of a journal, a preprint server or a blog."""
+
+    name: Line | None = Field(
+        default=None, description="What reports call the source. By default its kind and address."
+    )
+    kind: Literal["feed"] = Field(description="`feed`: RSS, Atom or JSON Feed.")
+    url: WebLink = Field(description="The address of the feed.")
+
+    @property
+    def label(self) -> str:
+        """What reports call it, unique in one configuration; without the user and the password of the address."""
+        return self.name or f"{self.kind}:{_LOGIN.sub('//', self.url)}"
+
+
+class FilesSettings(SourceBase):
+    """Files that reference managers and scripts write."""
+
+    kind: Literal["files"] = Field(description="`files`: BibTeX, RIS, CSV and JSON Lines.")
+    path: FilePath = Field(description="A file, a folder, or a pattern like `papers/*.bib`; read when changed.")
+
+    @property
+    def label(self) -> str:
+        """What reports call it, unique in one configuration."""
+        return self.name or f"{self.kind}:{self.path}"
+
+
+SourceSettings = (
+    ArxivSettings | BiorxivSettings | FeedSettings | FilesSettings | HuggingFaceSettings | JsonlSettings | PageSettings
+)
 
 #: what ``kind`` may be
 SOURCE_KINDS: dict[str, type[Section]] = {
     "arxiv": ArxivSettings,
     "biorxiv": BiorxivSettings,
+    "feed": FeedSettings,
+    "files": FilesSettings,
     "huggingface": HuggingFaceSettings,
     "jsonl": JsonlSettings,
     "page": PageSettings,

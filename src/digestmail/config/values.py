@@ -168,6 +168,18 @@ def parse_base_url(text: str) -> str:
     return text.rstrip("/")
 
 
+def parse_web_link(text: str) -> str:
+    """An http or https URL, as it stands."""
+    try:
+        parts = urlsplit(text)
+        usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable or re.search(r"[\s<>\"\x00-\x1f\x7f]", text):
+        raise InputError(f"{text!r} is not a link like https://www.example.org/feed.xml")
+    return text
+
+
 def parse_store_url(text: str) -> str:
     """A SQLAlchemy database URL. It may hold a password: the reason never quotes it."""
     from sqlalchemy.engine import make_url

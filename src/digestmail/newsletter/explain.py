@@ -10,7 +10,7 @@ from digestmail.newsletter import Newsletter
 from digestmail.newsletter.compose import index_of, window_days
 from digestmail.newsletter.subscribe import sync
 from digestmail.ranking import Explanation, choose
-from digestmail.text.identity import arxiv_id, doi, title_key
+from digestmail.text.identity import arxiv_id, doi, title_key, url_key
 
 
 class Verdict(StrEnum):
@@ -47,12 +47,13 @@ class Explained:
 def find_paper(newsletter: Newsletter, reference: str) -> Paper:
     """The paper of the corpus that ``reference`` names:
 
-    A key, an arXiv id or URL, a DOI, or the title. Raises NotFoundError.
+    A key, an arXiv id or URL, a DOI, the link of a page, or the title. Raises NotFoundError.
     """
     arxiv, doi_found = arxiv_id(reference), doi(reference)
     names = [reference]
     names += [f"arxiv:{arxiv}"] if arxiv else []
     names += [f"doi:{doi_found}"] if doi_found else []
+    names += [page] if (page := url_key(reference)) else []
     for name in (*names, title_key(reference)):
         if found := newsletter.store.corpus.find(name):
             return found

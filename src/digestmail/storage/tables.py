@@ -77,7 +77,7 @@ paper = Table(
     Column("first_seen", UtcDateTime, nullable=False, index=True),
 )
 
-#: every key under which a work is known: arxiv:…, doi:…, title:…; works may share a title
+#: every key under which a work is known: arxiv:…, doi:…, url:…, title:…; works may share a title
 paper_identity = Table(
     "paper_identity",
     metadata,
