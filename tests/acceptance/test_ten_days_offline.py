@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from arxiv_answers import EASTERN, item, oai, record, rss
-from digestmail.model import DeliveryStatus, Paper
+from digestmail.model import DeliveryStatus
 from digestmail.newsletter import Newsletter
 from digestmail.newsletter.audit import audit
 from digestmail.newsletter.run import RunReport, run
@@ -135,7 +135,7 @@ def expected(days: list[date]) -> set[str]:
 
 
 def brought(report: RunReport) -> set[str]:
-    return {paper.key for one in report.collected for paper in one.answer.papers if isinstance(paper, Paper)}
+    return {paper.key for one in report.collected for paper in one.answer.papers}
 
 
 def gaps(report: RunReport) -> dict[str, list[str]]:
