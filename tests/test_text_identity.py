@@ -1,7 +1,7 @@
 """Which work is it."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from builders import paper
@@ -199,6 +199,7 @@ def test_home_pages_and_what_is_no_link_name_no_work(link: str) -> None:
     assert url_key(link) is None
 
 
+@example("https://0/ #")
 @given(st.text(max_size=60) | st.text(max_size=40).map("https://example.org/".__add__))
 def test_any_text_is_a_link_or_none(text: str) -> None:
     key = url_key(text)

@@ -85,7 +85,7 @@ def url_key(link: str) -> str | None:
         host, port = parts.hostname, parts.port
     except ValueError:
         return None
-    path = parts.path.rstrip("/")
+    path = parts.path.rstrip("/ ")  # a space may have stood before the fragment
     counting = [pair for pair in parse_qsl(parts.query, keep_blank_values=True) if not pair[0].startswith("utm_")]
     if parts.scheme not in ("http", "https") or not host or not (path or counting):
         return None

@@ -142,7 +142,7 @@ def _json_feed(text: str, base: str) -> Document:
     items = feed.get("items")
     if not isinstance(items, list):
         raise NoFeedError("JSON without 'items': not a JSON Feed")
-    home = urljoin(base, _text(feed.get("home_page_url"))) if feed.get("home_page_url") else ""
+    home = _joined(base, _text(feed.get("home_page_url"))) if feed.get("home_page_url") else ""
     # an item that is no object is an entry without a title
     return Document(home, cut, [_of_item(item if isinstance(item, dict) else {}, base) for item in items])
 
