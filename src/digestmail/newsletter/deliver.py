@@ -348,13 +348,12 @@ class _Pass:
         delivery, status = settlement.delivery, settlement.status
         self._report.counts[status] += 1
         if status is not DeliveryStatus.SENT and settlement.tried:
-            self._report.problems.append(f"{delivery.subscriber.email} {delivery.slot}: {status}: {settlement.note}")
+            self._report.problems.append(f"{delivery.email} {delivery.slot}: {status}: {settlement.note}")
         self._newsletter.progress("Sending", self._report.counts.total(), 0)
         _log.info(
-            "delivery id=%d slot=%s papers=%d attempt=%d status=%s",
+            "delivery id=%d slot=%s attempt=%d status=%s",
             delivery.id,
             delivery.slot,
-            len(delivery.papers),
             delivery.attempts,
             status,
         )

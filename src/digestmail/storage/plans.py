@@ -24,6 +24,7 @@ from digestmail.model import (
     Match,
     Paper,
     Place,
+    Planned,
     RankedPaper,
     Receipt,
     Subscriber,
@@ -118,14 +119,6 @@ def plan_json(issue: Issue, paper_ids: Mapping[str, int], snapshots: Mapping[str
     }
 
 
-class Planned(NamedTuple):
-    """What a plan says."""
-
-    subscriber: Subscriber
-    papers: tuple[RankedPaper, ...]
-    receipt: Receipt
-
-
 class Shelf:
     """Papers and hits as plans name them: what is the same in many plans is one object, which all of them share.
 
@@ -152,6 +145,10 @@ class Shelf:
             self._snapshots[row.digest] = _paper_of_facts(row.facts)
         bare = (planned["id"] for planned in wanted if "snapshot" not in planned)
         self._current = {row["id"]: paper_of(row) for row in rows_by_id(connection, tables.paper, bare)}
+
+    def has(self, plan: Mapping[str, Any]) -> bool:
+        """Whether all that a plan names is at hand."""
+        return all(planned.get("snapshot") in self._snapshots for planned in plan["papers"])
 
     def paper(self, planned: Mapping[str, Any]) -> Paper:
         """The paper with the counts of a plan; it was fetched before."""
