@@ -14,7 +14,7 @@ from sqlalchemy import Connection, RowMapping, Text, bindparam, cast, exists, se
 from digestmail.model import Delivery, DeliveryStatus, Planned, SubscriberStatus
 from digestmail.storage import tables
 from digestmail.storage.database import Database
-from digestmail.storage.deliveries import delivery_of
+from digestmail.storage.deliveries import OWN, delivery_of
 from digestmail.storage.feedback import Opinion, opinions_of
 from digestmail.storage.plans import Shelf, planned_of
 from digestmail.storage.subscribers import subscriber_of
@@ -36,7 +36,7 @@ _DUE = (
 _MINE = select(_subscriber.c.id).where(_subscriber.c.email_key == bindparam("only"))
 _WHOLE = (
     select(
-        _delivery,
+        *(_delivery.c[name] for name in ("subscriber_id", *OWN)),
         *(column.label(_READER + column.name) for column in _subscriber.c),
         # as it is stored: it is taken apart when it is read
         cast(_plan.c.content, Text).label("plan"),

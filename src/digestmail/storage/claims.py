@@ -16,7 +16,8 @@ The owner is alive and only slow? Then it finds its fence outdated before it com
 ``docs/explanation/delivery.md``.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -86,7 +87,13 @@ class Claims:
         self._database, self._waiting, self._journal = database, Waiting(database, shelf), journal
         self._owner = owner or owners.this_process()
 
-    def turn(
+    def turn(self, now: datetime, **asked: Any) -> Turn:
+        """``open_turn``, and durable when it returns."""
+        with self.open_turn(now, **asked) as turn:
+            return turn
+
+    @contextmanager
+    def open_turn(
         self,
         now: datetime,
         *,
@@ -95,11 +102,12 @@ class Claims:
         wanted: int = 0,
         due: datetime | None = None,
         only: str | None = None,
-    ) -> Turn:
+    ) -> Iterator[Turn]:
         """Settle, commit and claim in one transaction: many lanes share the cost of making it durable.
 
         Up to ``wanted`` deliveries are claimed that are due at ``due`` (by default now), the longest waiting first, of
-        active subscribers, or of the one with the address ``only``. Raises StoreError, and then nothing has happened.
+        active subscribers, or of the one with the address ``only``. All of it is durable when the block has ended,
+        which may be in another thread. Raises StoreError, and then nothing has happened.
         """
         turn = Turn()
         if wanted:
@@ -112,7 +120,7 @@ class Claims:
             _log_lost(connection, deliveries, turn.lost, now)
             if wanted:
                 turn.claimed = self._claim(connection, now, due or now, wanted, only)
-        return turn
+            yield turn
 
     def _claim(
         self, connection: Connection, now: datetime, due: datetime, wanted: int, only: str | None
@@ -211,8 +219,9 @@ def _lost(connection: Connection, wanted: Sequence[Settlement | Commitment]) -> 
     if not wanted:
         return set()
     rows = [{"of": one.delivery.id, "fence": one.delivery.fence} for one in wanted]
-    ours = connection.execute(statements(connection.dialect.name).ours, rows_of(connection, rows)).scalars()
-    return {one.delivery.id for one in wanted}.difference(ours)
+    newest = connection.execute(statements(connection.dialect.name).ours, rows_of(connection, rows)).all()
+    ours = {row.id for row in newest if row.status == DeliveryStatus.SENDING}
+    return {one.delivery.id for one in wanted} - ours
 
 
 def _settle(connection: Connection, settlements: Sequence[Settlement], now: datetime) -> None:

@@ -20,6 +20,8 @@ _SAME = (
     *("id", "slot", "planned_at", "generation", "template", "attempts", "fence", "crashes", "ambiguous"),
     *("digest", "next_at", "settled_at", "code", "note"),
 )
+#: the columns that a delivery is made of
+OWN = (*_SAME, "status", "message_id")
 _WHOLE = select(_delivery, tables.plan.c.content.label("plan")).join(_subscriber).join(tables.plan)
 
 

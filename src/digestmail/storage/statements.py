@@ -21,7 +21,7 @@ class Statements(NamedTuple):
 
     #: begin to send; ``by`` and ``until`` are the claim
     take: Executable
-    #: ids of those whose claim (``fence``) still holds
+    #: id and status of those that nobody has claimed since (``fence``)
     ours: Executable
     #: nothing can be taken back from now on; the claim holds ``until``
     commit: Executable
@@ -56,10 +56,11 @@ def _take(dialect: str) -> Executable:
 
 def _ours(dialect: str) -> Executable:
     rows = batch(dialect, of=Integer(), fence=Integer())
+    # the status is looked at afterwards: asked for here, SQLite goes through all that are being sent
     return (
-        select(_delivery.c.id)
+        select(_delivery.c.id, _delivery.c.status)
         .join_from(rows, _delivery, _delivery.c.id == rows.c.of)
-        .where(_delivery.c.fence == rows.c.fence, _delivery.c.status == DeliveryStatus.SENDING)
+        .where(_delivery.c.fence == rows.c.fence)
         .with_for_update(of=_delivery)
     )
 

@@ -91,7 +91,7 @@ def subscribers_of(connection: Connection, rows: Sequence[RowMapping]) -> list[S
     return [subscriber_of(row, opinions.get(row["id"], ())) for row in rows]
 
 
-def subscriber_of(row: Mapping[str, Any], opinions: Sequence[Opinion]) -> Subscriber:
+def subscriber_of(row: Mapping[str, Any] | RowMapping, opinions: Sequence[Opinion]) -> Subscriber:
     """The subscriber of a row."""
     return Subscriber(
         uid=row["uid"],
@@ -107,6 +107,6 @@ def subscriber_of(row: Mapping[str, Any], opinions: Sequence[Opinion]) -> Subscr
     )
 
 
-def _profile_of(row: Mapping[str, Any], opinions: Sequence[Opinion]) -> Profile:
+def _profile_of(row: Mapping[str, Any] | RowMapping, opinions: Sequence[Opinion]) -> Profile:
     liked, disliked = (tuple(one.paper for one in opinions if one.kind is kind) for kind in Kind)
     return replace(parse_keywords(row["keywords"]), gate=Gate(row["gate"]), liked=liked, disliked=disliked)
