@@ -1,6 +1,6 @@
 """The nouns. Frozen, slotted, tuples inside; instants are aware UTC, days are plain dates. Pure."""
 
-from digestmail.model.deliveries import Attempt, AttemptEvent, Delivery, DeliveryStatus, Envelope
+from digestmail.model.deliveries import Attempt, AttemptEvent, Delivery, DeliveryStatus, Envelope, Planned
 from digestmail.model.issues import (
     Encoded,
     Hit,
@@ -57,6 +57,7 @@ __all__ = [
     "Origin",
     "Paper",
     "Place",
+    "Planned",
     "Profile",
     "Quiet",
     "RankedPaper",

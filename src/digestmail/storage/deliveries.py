@@ -1,14 +1,25 @@
 """Deliveries and the ledger: what has been promised to whom. How they are sent is in ``claims``."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping, and_, delete, func, insert, select, true
 
-from digestmail.model import Attempt, AttemptEvent, ChangeKind, Delivery, DeliveryStatus, Issue, Quiet, Subscriber
+from digestmail.model import (
+    Attempt,
+    AttemptEvent,
+    ChangeKind,
+    Delivery,
+    DeliveryStatus,
+    Issue,
+    Planned,
+    Quiet,
+    Subscriber,
+)
 from digestmail.storage import followups, tables
 from digestmail.storage.database import CHUNK, Database, rows_by_id
 from digestmail.storage.plans import (
@@ -23,6 +34,12 @@ from digestmail.storage.plans import (
 from digestmail.storage.subscribers import subscribers_of
 
 _delivery, _ledger, _subscriber, _paper = tables.delivery, tables.ledger, tables.subscriber, tables.paper
+_SAME = (
+    *("id", "slot", "planned_at", "generation", "template", "attempts", "fence", "crashes", "ambiguous"),
+    *("digest", "next_at", "settled_at", "code", "note"),
+)
+#: the columns that a delivery is made of
+OWN = (*_SAME, "status", "message_id")
 _WHOLE = select(_delivery, tables.plan.c.content.label("plan")).join(_subscriber).join(tables.plan)
 
 
@@ -228,19 +245,14 @@ def load(connection: Connection, condition: Any, shelf: Shelf, *, limit: int | N
     subscribers = list(rows_by_id(connection, _subscriber, [row["subscriber_id"] for row in rows]))
     people = dict(zip((row["id"] for row in subscribers), subscribers_of(connection, subscribers), strict=True))
     shelf.fetch(connection, [row["plan"] for row in rows])
-    return [_delivery_of(row, people[row["subscriber_id"]], shelf) for row in rows]
+    plans = [planned_of(row["plan"], people[row["subscriber_id"]], shelf) for row in rows]
+    return [
+        delivery_of(row, plan.subscriber.email, partial(Planned, *plan)) for row, plan in zip(rows, plans, strict=True)
+    ]
 
 
-def _delivery_of(row: RowMapping, subscriber: Subscriber, shelf: Shelf) -> Delivery:
-    planned = planned_of(row["plan"], subscriber, shelf)
-    same = ("id", "slot", "planned_at", "generation", "template", "attempts", "fence", "crashes", "ambiguous")
-    return Delivery(
-        subscriber=planned.subscriber,
-        papers=planned.papers,
-        receipt=planned.receipt,
-        followups=planned.followups,
-        lull=planned.lull,
-        status=DeliveryStatus(row["status"]),
-        message_id=row["message_id"] or "",
-        **{name: row[name] for name in (*same, "digest", "next_at", "settled_at", "code", "note")},
-    )
+def delivery_of(row: RowMapping, email: str, read: Callable[[], Planned], **changes: Any) -> Delivery:
+    """The delivery of a row, but for what changes; ``read`` reads its plan."""
+    status, message_id = DeliveryStatus(row["status"]), row["message_id"] or ""
+    values = {**{name: row[name] for name in _SAME}, "status": status, "message_id": message_id, **changes}
+    return Delivery(email=email, read=read, **values)

@@ -27,6 +27,7 @@ from digestmail.model import (
     Match,
     Paper,
     Place,
+    Planned,
     Quiet,
     RankedPaper,
     Receipt,
@@ -139,16 +140,6 @@ def papers_named(issue: Issue) -> list[Paper]:
     return list({paper.key: paper for paper in papers}.values())
 
 
-class Planned(NamedTuple):
-    """What a plan says."""
-
-    subscriber: Subscriber
-    papers: tuple[RankedPaper, ...]
-    receipt: Receipt
-    followups: tuple[Change, ...]
-    lull: Lull | None
-
-
 class Shelf:
     """Papers and hits as plans name them: what is the same in many plans is one object, which all of them share.
 
@@ -188,6 +179,11 @@ class Shelf:
     def change(self, told: Mapping[str, Any]) -> Change:
         """What a plan tells of a paper that was sent before; it was fetched before."""
         return change_of(self._changes[told["change"]], self.paper(told))
+
+    def has(self, plan: Mapping[str, Any]) -> bool:
+        """Whether all that a plan names is at hand."""
+        papers = all(planned.get("snapshot") in self._snapshots for planned in _named(plan))
+        return papers and all(told["change"] in self._changes for told in plan.get("followups", ()))
 
     def paper(self, planned: Mapping[str, Any]) -> Paper:
         """The paper with the counts of a plan; it was fetched before."""
