@@ -138,7 +138,7 @@ def at_hand() -> Iterator[None]:
         def __init__(self, delivery: Delivery) -> None:
             self.envelope = Envelope(
                 mail_from=_LIST.sender_address,
-                rcpt_to=delivery.subscriber.email,
+                rcpt_to=delivery.email,
                 message_id=delivery.message_id,
                 slot=delivery.slot,
                 content=content(delivery),

@@ -9,6 +9,9 @@ from hypothesis import settings
 
 from digestmail.storage.store import Store
 
+# asserts there say what they compare, too
+pytest.register_assert_rewrite("digestmail.testing.contracts")
+
 ROOT = Path(__file__).parents[1]
 
 # no test asserts how long something takes: speed lives in benchmarks/

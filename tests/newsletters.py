@@ -8,7 +8,7 @@ from builders import NOON, THE_LIST
 from digestmail.mail.tokens import Tokens
 from digestmail.model import Cadence, Gate
 from digestmail.newsletter import Newsletter, Rules, Subscription
-from digestmail.protocols import Clock, Source, Transport
+from digestmail.protocols import Clock, Enricher, Source, Transport
 from digestmail.ranking.profile import parse_keywords
 from digestmail.rendering.compile import Templates
 from digestmail.storage.store import Store
@@ -32,6 +32,7 @@ def newsletter(
     store: Store,
     *sources: Source,
     fallbacks: Sequence[Source] = (),
+    enrichers: Sequence[Enricher] = (),
     transport: Transport | None = None,
     clock: Clock | None = None,
     subscriptions: Sequence[Subscription] = (),
@@ -45,6 +46,7 @@ def newsletter(
         store=store,
         sources=sources,
         fallbacks=tuple(fallbacks),
+        enrichers=tuple(enrichers),
         transport=transport or MemoryTransport(),
         templates=Templates(ROOT / "templates"),
         tokens=Tokens(b"a secret of the tests"),

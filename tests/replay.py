@@ -45,7 +45,8 @@ Route = Callable[[Asked], Reply]
 class ReplayServer:
     """Gives the replies of each path in order, the last one again and again; 404 to paths without any.
 
-    ``routes`` may also hold a function of the request. ``asked`` keeps all requests.
+    ``routes`` may also hold a function of the request; a path that ends with a star stands for all that begin so.
+    ``asked`` keeps all requests.
     """
 
     def __init__(self) -> None:
@@ -104,7 +105,8 @@ class ReplayServer:
         return Reply(json.dumps(reply).encode(), headers={"Content-Type": "application/json"})
 
     def _reply(self, asked: Asked) -> Reply:
-        route = self.routes.get(asked.path)
+        starred = (path for path in self.routes if path.endswith("*") and asked.path.startswith(path[:-1]))
+        route = self.routes.get(asked.path) or self.routes.get(next(starred, ""))
         if route is None:
             return Reply(status=404)
         if callable(route):

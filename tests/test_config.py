@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from digestmail.config import (
+    ArxivSettings,
     Config,
     HuggingFaceSettings,
     JsonlSettings,
@@ -287,7 +288,7 @@ newsletter:
   name: [a]
   form: papers@example.org
 sources:
-  - {kind: arxiv}
+  - {kind: scholar}
 issue:
   max_paper: 3
 subscribers:
@@ -300,7 +301,10 @@ subscribers:
         "1: newsletter.from: this key is missing",
         "2: newsletter.name: expected text, got a list",
         "3: newsletter.form: unknown key (did you mean 'from'?)",
-        "5: sources[0].kind: unknown source kind 'arxiv'; known kinds: huggingface, jsonl, page",
+        (
+            "5: sources[0].kind: unknown source kind 'scholar'; "
+            "known kinds: arxiv, biorxiv, feed, files, huggingface, jsonl, page"
+        ),
         "7: issue.max_paper: unknown key (did you mean 'max_papers'?)",
         (
             "9: subscribers[0].email: 'a@' is not an address that mail can be sent to: "
@@ -386,16 +390,43 @@ def test_a_wrong_value_is_named_in_plain_words(problems: Problems, text: str, ex
 @pytest.mark.parametrize(
     ("source", "expected"),
     [
-        ("{}", "sources[0].kind: this key is missing; known kinds: huggingface, jsonl, page"),
+        (
+            "{}",
+            "sources[0].kind: this key is missing; known kinds: arxiv, biorxiv, feed, files, huggingface, jsonl, page",
+        ),
         (
             "{kind: pag}",
-            "sources[0].kind: unknown source kind 'pag'; known kinds: huggingface, jsonl, page (did you mean 'page'?)",
+            (
+                "sources[0].kind: unknown source kind 'pag'; "
+                "known kinds: arxiv, biorxiv, feed, files, huggingface, jsonl, page (did you mean 'page'?)"
+            ),
         ),
         ("{kind: page}", "sources[0].path: this key is missing"),
+        ("{kind: feed}", "sources[0].url: this key is missing"),
+        (
+            "{kind: feed, url: feed.xml}",
+            "sources[0].url: 'feed.xml' is not a link like https://www.example.org/feed.xml",
+        ),
+        ("{kind: files, path: ''}", "sources[0].path: must not be empty"),
         ("{kind: page, path: a, yeer: 3}", "sources[0].yeer: unknown key (did you mean 'year'?)"),
         ("{kind: page, path: a, year: 1989}", "sources[0].year: must be 1990 or more, got 1989"),
         ("{kind: page, path: a, fallback: yes}", "sources[0].fallback: expected true or false, got text"),
         ("{kind: huggingface, days: 31}", "sources[0].days: must be 30 or less, got 31"),
+        ("{kind: arxiv}", "sources[0].categories: this key is missing"),
+        ("{kind: arxiv, categories: []}", "sources[0].categories: must not be empty"),
+        ("{kind: arxiv, categories: cs.LG}", "sources[0].categories: expected a list, got text"),
+        (
+            "{kind: arxiv, categories: [cs.LG, maths.AG]}",
+            "sources[0].categories[1]: arXiv has no archive 'maths' (did you mean 'math'?)",
+        ),
+        (
+            "{kind: arxiv, categories: [hep-th.A]}",
+            "sources[0].categories[0]: arXiv has no category 'hep-th.A': write one like cs.LG or hep-th",
+        ),
+        (
+            "{kind: arxiv, categories: [cs.LG], announce: [fresh]}",
+            "sources[0].announce[0]: expected 'new', 'cross' or 'replace', got 'fresh'",
+        ),
         ("huggingface", "sources[0]: expected keys and values, got text"),
     ],
 )
@@ -423,6 +454,15 @@ sources:
         "5: sources[2].name: reports call this source the same as sources[0] (line 3); give it a name",
         "6: sources[3].name: reports call this source the same as sources[1] (line 4); give it a name",
     ]
+
+
+def test_categories_are_read_in_any_case_and_kinds_have_a_default(load: Load) -> None:
+    base = "newsletter: {name: X, from: papers@example.org}\n"
+    config = load(base + "sources: [{kind: arxiv, categories: [CS.lg, physics.Optics, HEP-TH, q-bio.nc, math]}]")
+    (source,) = config.sources
+    assert isinstance(source, ArxivSettings)
+    assert source.categories == ("cs.LG", "physics.optics", "hep-th", "q-bio.NC", "math")
+    assert (source.announce, source.query, source.label) == (("new", "cross"), None, "arxiv")
 
 
 @pytest.mark.parametrize(
@@ -759,3 +799,19 @@ def test_any_valid_configuration_survives(data: dict[str, Any], tmp_path: Path) 
     path.write_text(json.dumps(data, indent=1), encoding="utf-8")
     config = load_config(path, {})
     assert config.model_dump(mode="json", by_alias=True, exclude_unset=True) == data
+
+
+def test_feeds_and_files_are_called_by_their_address_or_path_without_a_password(load: Load) -> None:
+    base = "newsletter: {name: X, from: papers@example.org}\n"
+    config = load(
+        base + 'sources: [{kind: feed, url: "https://me:secret@x.org/rss?a=1"}, {kind: files, path: "papers/*.bib"}]\n'
+    )
+    assert [source.label for source in config.sources] == ["feed:https://x.org/rss?a=1", "files:papers/*.bib"]
+
+
+def test_two_feeds_of_one_address_need_a_name(problems: Problems) -> None:
+    base = "newsletter: {name: X, from: papers@example.org}\n"
+    feed = "{kind: feed, url: 'https://x.org/rss'}"
+    assert problems(f"sources: [{feed}, {feed}]", base=base) == [
+        "2: sources[1].name: reports call this source the same as sources[0] (line 2); give it a name"
+    ]

@@ -1,6 +1,8 @@
 """The documentation and the program say the same."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -46,3 +48,26 @@ def test_no_link_between_pages_is_broken() -> None:
     links = _links()
     assert links
     assert [(page.name, link) for page, link in links if not (page.parent / link).exists()] == []
+
+
+def test_the_source_of_the_how_to_is_short_and_keeps_the_promises_of_sources(tmp_path: Path) -> None:
+    page = (DOCS / "how-to" / "add-a-source.md").read_text(encoding="utf-8")
+    source, tests = re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    begins = source.splitlines().index("class ReadingGroupSource:")
+    assert len(source.splitlines()) - begins < 30
+    (tmp_path / "reading_group.py").write_text(source)
+    (tmp_path / "test_reading_group.py").write_text(tests)
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "--rootdir",
+        str(tmp_path),
+        str(tmp_path),
+    ]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+    assert re.search(r"^9 passed", done.stdout, re.MULTILINE)

@@ -385,3 +385,47 @@ def test_what_the_last_try_met_stays_as_the_cause(client: PoliteClient, server: 
         client.get(server.url, source="hf")
     assert type(caught.value) is SourceUnavailable
     assert caught.value.__cause__ is not None
+
+
+# A budget for all answers together
+
+
+class Hours:
+    """A clock that goes on by what is slept."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_a_pause_that_the_budget_does_not_allow_for_is_not_made(server: Server) -> None:
+    server.answers = [(503, {"Retry-After": "20"}, b"")]
+    hours = Hours()
+    with closing(PoliteClient("papers@example.org", budget=30, sleep=hours.sleep, clock=hours)) as client:
+        with pytest.raises(SourceUnavailable, match=r"^hf: no time is left for http"):
+            client.get(server.url, source="hf")
+        assert (len(server.asked), hours.now) == (2, 20)
+
+
+def test_without_a_budget_every_pause_is_made(server: Server) -> None:
+    server.answers = [(503, {"Retry-After": "20"}, b"")]
+    hours = Hours()
+    with closing(PoliteClient("papers@example.org", sleep=hours.sleep, clock=hours)) as client:
+        with pytest.raises(SourceUnavailable, match=r"^hf: 503"):
+            client.get(server.url, source="hf")
+        assert (len(server.asked), hours.now) == (3, 40)
+
+
+def test_a_key_among_the_parameters_is_in_no_message_and_no_address(server: Server, client: PoliteClient) -> None:
+    reply = client.ask(server.url, params={"q": "a b", "api_key": "opensesame"}, source="index")
+    assert "opensesame" in server.asked[0][0]
+    assert "opensesame" not in reply.validators.address
+    server.answers = [(404, {}, b"")]
+    with pytest.raises(SourceFormatError) as caught:
+        client.get(server.url, params={"q": "a b", "api_key": "opensesame"}, source="index")
+    assert "opensesame" not in str(caught.value)

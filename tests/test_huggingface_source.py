@@ -4,7 +4,7 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,9 +18,13 @@ from hypothesis import strategies as st
 from builders import asked
 from builders import read as read_from
 from digestmail.errors import SourceError, SourceFormatError, SourceUnavailable
-from digestmail.model import Paper, SkippedEntry
+from digestmail.model import Covered, Gap, Paper, Revision, SkippedEntry, Validators
+from digestmail.newsletter.collect import collect
 from digestmail.sources.fetching import PoliteClient
 from digestmail.sources.huggingface import HuggingFaceSource, SavedHuggingFaceSource
+from digestmail.storage.store import Store
+from newsletters import newsletter
+from replay import Asked, ReplayServer, Reply
 
 TODAY = date(2026, 7, 1)
 SAMPLES = Path(__file__).parents[1] / "samples"
@@ -439,3 +443,175 @@ def test_a_server_that_is_gone_is_not_asked_for_the_other_days(client: PoliteCli
         url = gone.url
     with pytest.raises(SourceUnavailable, match=r"^huggingface: cannot reach .*: Connection refused"):
         read_from(HuggingFaceSource(client, days=30, url=url), TODAY)
+
+
+# Days that were missed, and days that have not changed
+
+
+@pytest.fixture
+def web() -> Iterator[ReplayServer]:
+    with ReplayServer() as server:
+        yield server
+
+
+def lists(web: ReplayServer, **days: list[Any] | Reply) -> str:
+    """Give each day (``d0630``) its list with an entity tag of its content, other days an empty one."""
+
+    def route(asked: Asked) -> Reply:
+        day = asked.query["date"]
+        entries = days.get(f"d{day[5:7]}{day[8:]}", [])
+        if isinstance(entries, Reply):
+            return entries
+        start, size = int(asked.query["p"]) * int(asked.query["limit"]), int(asked.query["limit"])
+        body = json.dumps(entries[start : start + size]).encode()
+        return Reply(body, etag=f'"{hash(body)}"')
+
+    web.routes["/daily"] = route
+    return f"{web.url}/daily"
+
+
+def days_asked(web: ReplayServer) -> list[str]:
+    return [one.query["date"][5:] for one in web.asked]
+
+
+def test_missed_days_are_asked_for_from_the_one_before_that_may_have_been_read_while_it_filled(
+    web: ReplayServer, client: PoliteClient
+) -> None:
+    source = HuggingFaceSource(client, url=lists(web, d0624=[entry(1)], d0701=[entry(2)]))
+    entries = list(source.fetch(asked(TODAY, since=date(2026, 6, 25), refresh=date(2026, 6, 30))))
+    assert days_asked(web) == ["06-24", "06-25", "06-26", "06-27", "06-28", "06-29", "06-30", "07-01"]
+    assert [each.key for each in entries if isinstance(each, Paper)] == ["arxiv:2606.00001", "arxiv:2606.00002"]
+    assert entries[-1] == Covered(TODAY)
+
+
+def test_days_whose_papers_may_still_be_sent_are_asked_again_for_their_votes_alone(
+    web: ReplayServer, client: PoliteClient
+) -> None:
+    source = HuggingFaceSource(client, url=lists(web, d0628=[entry(1)], d0630=[entry(2)], d0701=[entry(3)]))
+    entries = list(source.fetch(asked(TODAY, since=TODAY, refresh=date(2026, 6, 28))))
+    assert days_asked(web) == ["06-28", "06-29", "06-30", "07-01"]
+    assert [each.paper.key for each in entries if isinstance(each, Revision)] == ["arxiv:2606.00001"]
+    assert [each.key for each in entries if isinstance(each, Paper)] == ["arxiv:2606.00002", "arxiv:2606.00003"]
+
+
+def test_the_second_run_does_not_bring_the_week_before_the_first(
+    web: ReplayServer, client: PoliteClient, store: Store
+) -> None:
+    days: dict[str, list[Any] | Reply] = {f"d06{day}": [entry(day, upvotes=day)] for day in range(22, 31)}
+    house = newsletter(store, HuggingFaceSource(client, url=lists(web, **days)))
+    collect(house, datetime(2026, 6, 30, 12, tzinfo=UTC))
+    lists(web, **days | {"d0630": [entry(30, upvotes=99)], "d0701": [entry(31)]})
+    [second] = collect(house, datetime(2026, 7, 1, 12, tzinfo=UTC))
+    assert (second.new, store.corpus.count()) == (1, 3)
+    known = store.corpus.find("arxiv:2606.00030")
+    assert known is not None
+    assert known.upvotes == 99
+
+
+def test_the_first_time_on_a_sunday_friday_is_read(web: ReplayServer, client: PoliteClient) -> None:
+    source = HuggingFaceSource(client, url=lists(web, d0626=[entry(1)]))
+    found = read_from(source, date(2026, 6, 28), refresh=date(2026, 6, 21))
+    assert days_asked(web) == ["06-26", "06-27", "06-28"]
+    assert len(found) == 1
+
+
+@pytest.mark.parametrize(
+    ("today", "covered"),
+    [
+        ([], date(2026, 6, 30)),  # the list is not there yet
+        ([entry(1)], TODAY),
+    ],
+)
+def test_an_empty_list_counts_only_when_its_day_is_over(
+    web: ReplayServer, client: PoliteClient, today: list[Any], covered: date
+) -> None:
+    source = HuggingFaceSource(client, url=lists(web, d0701=today))
+    assert list(source.fetch(asked(TODAY)))[-1] == Covered(covered)
+
+
+def test_a_day_that_failed_is_a_gap_that_later_days_do_not_cover(web: ReplayServer, client: PoliteClient) -> None:
+    source = HuggingFaceSource(
+        client, url=lists(web, d0629=[entry(1)], d0630=Reply(b"<html>", status=200), d0701=[entry(2)])
+    )
+    found: list[object] = []
+    with pytest.raises(SourceFormatError, match=r"^huggingface: 2026-06-30: not JSON"):
+        found.extend(source.fetch(asked(TODAY, since=date(2026, 6, 30))))
+    gaps = [each for each in found if isinstance(each, Gap)]
+    assert [(gap.first, gap.last, gap.lost) for gap in gaps] == [(date(2026, 6, 30), date(2026, 6, 30), False)]
+    assert gaps[0].why.startswith("2026-06-30: not JSON")
+    assert [each.key for each in found if isinstance(each, Paper)] == ["arxiv:2606.00001", "arxiv:2606.00002"]
+    assert [each for each in found if isinstance(each, Covered)] == [Covered(date(2026, 6, 29))]
+
+
+def test_a_list_that_has_not_changed_is_not_sent_again_and_still_covers_its_day(
+    web: ReplayServer, client: PoliteClient, store: Store
+) -> None:
+    source = HuggingFaceSource(client, url=lists(web, d0630=[entry(1)], d0701=[entry(2)]))
+    house, now = newsletter(store, source), datetime(2026, 7, 1, 12, tzinfo=UTC)
+    [first] = collect(house, now)
+    web.asked.clear()
+    [again] = collect(house, now)
+    conditional = [one.query["date"] for one in web.asked if "If-None-Match" in one.headers]
+    assert conditional == ["2026-06-30", "2026-07-01"]
+    assert (first.new, first.fetched.covered) == (2, TODAY)
+    assert (len(again.answer.papers), again.new, again.fetched.covered) == (0, 0, TODAY)
+
+
+def test_a_full_page_is_never_conditional_so_that_the_pages_after_it_are_asked_for(
+    web: ReplayServer, client: PoliteClient
+) -> None:
+    papers = [entry(number) for number in range(3)]
+    source = HuggingFaceSource(client, days=1, limit=2, url=lists(web, d0701=papers))
+    marks = [each for each in source.fetch(asked(TODAY)) if isinstance(each, Validators)]
+    assert [mark.address.rpartition("p=")[2] for mark in marks] == ["1"]
+    web.asked.clear()
+    again = list(source.fetch(asked(TODAY, validators={mark.address: mark for mark in marks})))
+    assert len([each for each in again if isinstance(each, Paper)]) == 2
+    assert [("p", one.query["p"], "If-None-Match" in one.headers) for one in web.asked] == [
+        ("p", "0", False),
+        ("p", "1", True),
+    ]
+
+
+def test_after_an_outage_of_a_week_every_paper_is_there_and_votes_are_the_newest(
+    web: ReplayServer, client: PoliteClient, store: Store
+) -> None:
+    start = datetime(2026, 7, 1, 12, tzinfo=UTC)
+    days: dict[str, list[Any] | Reply] = {"d0701": [entry(1, upvotes=3)]}
+    house = newsletter(store, HuggingFaceSource(client, url=lists(web, **days)))
+    collect(house, start)
+    days |= {f"d07{day:02}": [entry(day)] for day in (3, 6, 7, 8, 9)}
+    lists(web, **days | {"d0701": [entry(1, upvotes=90), entry(2)]})
+    [after] = collect(house, start + timedelta(days=8))
+    assert (after.new, store.corpus.count()) == (6, 7)
+    kept = store.corpus.find("arxiv:2606.00001")
+    assert kept is not None
+    assert kept.upvotes == 90
+
+
+@pytest.mark.parametrize(
+    ("reply", "asks_again"),
+    [
+        (Reply(status=429, headers={"Retry-After": "120"}), timedelta(minutes=2)),
+        (Reply(status=429), None),
+        (Reply(b"[]" * 50, cut=7), None),
+    ],
+)
+def test_a_server_that_refuses_ends_the_fetch_and_covers_nothing(
+    web: ReplayServer, client: PoliteClient, store: Store, reply: Reply, asks_again: timedelta | None
+) -> None:
+    house = newsletter(store, HuggingFaceSource(client, url=lists(web, d0630=[entry(1)], d0701=reply)))
+    now = datetime(2026, 7, 1, 12, tzinfo=UTC)
+    [collected] = collect(house, now)
+    assert isinstance(collected.answer.error, SourceUnavailable)
+    assert (collected.new, collected.fetched.covered) == (1, None)
+    assert collected.answer.retry_at == (asks_again and now + asks_again)
+
+
+@pytest.mark.parametrize(("hour", "stale"), [(3, False), (14, True)])
+def test_nobody_is_told_of_a_missing_list_before_noon(
+    web: ReplayServer, client: PoliteClient, store: Store, hour: int, *, stale: bool
+) -> None:
+    house = newsletter(store, HuggingFaceSource(client, url=lists(web, d0630=[entry(1)])))
+    [collected] = collect(house, datetime(2026, 7, 1, hour, tzinfo=UTC))
+    assert collected.answer.stale is stale

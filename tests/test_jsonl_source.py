@@ -16,7 +16,8 @@ from builders import asked
 from builders import read as read_from
 from digestmail.errors import SourceError, SourceFormatError, SourceUnavailable
 from digestmail.model import Paper, SkippedEntry
-from digestmail.sources.files import LONGEST_LINE, JsonlSource, PaperLine
+from digestmail.sources.files.jsonl import LONGEST_LINE, JsonlSource
+from digestmail.sources.files.records import PaperLine
 from digestmail.text.clean import clean_line
 from digestmail.text.identity import title_key
 
@@ -89,6 +90,7 @@ def test_a_paper_carries_every_documented_key(read: Read) -> None:
         "authors": ["Ada Lovelace", " Alan  Turing ", "", "Ada Lovelace"],
         "author_count": 12,
         "organization": "Lab",
+        "venue": "Journal of Tests",
         "categories": ["cs.LG", "cs.CL"],
         "published": "2026-06-29",
         "listed": "2026-06-30T23:30:00-04:00",
@@ -106,6 +108,7 @@ def test_a_paper_carries_every_documented_key(read: Read) -> None:
         authors=("Ada Lovelace", "Alan Turing"),
         author_count=12,
         organization="Lab",
+        venue="Journal of Tests",
         categories=("cs.LG", "cs.CL"),
         doi="10.1101/2026.a",
         published=date(2026, 6, 29),

@@ -193,16 +193,54 @@ class Together(Recorder):
 def test_lanes_send_at_once_and_share_transactions(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     house = planned(store, Together(8), readers=8)
     turns: list[int] = []
-    turn = store.claims.turn
+    turn = store.claims.open_turn
 
     def counted(*arguments: object, **options: object) -> object:
         turns.append(len(options["commitments"]))  # type: ignore[arg-type]
         return turn(*arguments, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(store.claims, "turn", counted)
+    monkeypatch.setattr(store.claims, "open_turn", counted)
     assert deliver(house).counts == {DeliveryStatus.SENT: 8}
     assert max(turns) == 8
     assert len(turns) <= 6
+
+
+def test_what_was_claimed_ahead_is_given_back_when_the_pass_ends(store: Store) -> None:
+    stop = Stop()
+
+    class Last(Recorder):
+        lanes = 1
+
+        async def send(self, envelope: Envelope, commit: Commit) -> str:
+            reply = await super().send(envelope, commit)
+            stop.ask()
+            await asyncio.sleep(0)  # the loop hears of it
+            await asyncio.sleep(0)
+            return reply
+
+    house = planned(store, Last(), readers=3)
+    assert deliver(house, stop=stop).counts == {DeliveryStatus.SENT: 1}
+    assert statuses(store) == {DeliveryStatus.SENT: 1, DeliveryStatus.DEFERRED: 1, DeliveryStatus.PLANNED: 1}
+    assert [one.attempts for one in store.deliveries.find(DeliveryStatus.DEFERRED)] == [0]
+    assert deliver(replace(house, transport=Recorder())).counts == {DeliveryStatus.SENT: 2}
+
+
+def test_a_lane_needs_one_transaction_a_message(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    class One(Recorder):
+        lanes = 1
+
+    house = planned(store, One(), readers=6)
+    turns: list[int] = []
+    turn = store.claims.open_turn
+
+    def counted(*arguments: object, **options: object) -> object:
+        turns.append(len(options["commitments"]))  # type: ignore[arg-type]
+        return turn(*arguments, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(store.claims, "open_turn", counted)
+    assert deliver(house).counts == {DeliveryStatus.SENT: 6}
+    assert sum(turns) == 6
+    assert len(turns) <= 1 + 6 + 1
 
 
 class Stopping(Recorder):
@@ -262,7 +300,7 @@ def test_a_transport_that_takes_nothing_ends_the_pass_before_anything_is_claimed
 
 def test_a_result_that_the_store_does_not_take_is_not_lost(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     house = planned(store, Recorder())
-    turn = store.claims.turn
+    turn = store.claims.open_turn
 
     def full_disk(*arguments: object, **options: object) -> object:
         if options["settlements"]:
@@ -270,7 +308,7 @@ def test_a_result_that_the_store_does_not_take_is_not_lost(store: Store, monkeyp
         return turn(*arguments, **options)  # type: ignore[arg-type]
 
     with monkeypatch.context() as patched:
-        patched.setattr(store.claims, "turn", full_disk)
+        patched.setattr(store.claims, "open_turn", full_disk)
         with pytest.raises(StoreError, match="disk is full"):
             deliver(house)
     assert statuses(store) == {DeliveryStatus.SENDING: 1}

@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 from digestmail.errors import ProfileError
 from digestmail.model import Field, Keyword, Profile
 from digestmail.ranking.profile import format_keyword, parse_keyword, parse_keywords, split_keywords
+from digestmail.text.analysis import tokens
+from digestmail.text.clean import clean_line
 
 
 @pytest.mark.parametrize(
@@ -144,6 +146,22 @@ def test_what_is_written_is_read_back(
     keyword = Keyword(phrase, 1.0 if negative else weight, field, negative, exact, "" if negative else topic)
     assert parse_keyword(format_keyword(keyword)) == keyword
     assert split_keywords([f"{format_keyword(keyword)}; more"]) == [format_keyword(keyword), "more"]
+
+
+@pytest.mark.parametrize(
+    "phrase", ["N:M sparsity", "title:page", "x^2", "-1", "[MASK] token", "A, B", "NOT gate", "k*"]
+)
+def test_a_phrase_that_would_read_as_other_syntax_is_written_in_quotes(phrase: str) -> None:
+    written = format_keyword(Keyword(phrase, 2.0))
+    assert written == f'"{phrase}"^2'
+    assert parse_keyword(written) == Keyword(phrase, 2.0, exact=True)
+
+
+@given(st.text("aNAD1é:^-[]*, ", min_size=1, max_size=12).map(clean_line).filter(tokens), st.sampled_from(Field))
+def test_whatever_a_phrase_holds_it_is_read_back(phrase: str, field: Field) -> None:
+    read = parse_keyword(format_keyword(Keyword(phrase, field=field)))
+    assert (read.phrase, read.field, read.weight, read.negative) == (phrase, field, 1.0, False)
+    assert format_keyword(read) == format_keyword(Keyword(phrase, field=field))
 
 
 def test_the_longest_keyword_is_read_back() -> None:

@@ -168,6 +168,59 @@ def test_an_address_cannot_leave_its_attribute() -> None:
 # links
 
 
+def test_a_published_preprint_leads_to_the_preprint_and_to_the_publication() -> None:
+    preprint = "https://www.biorxiv.org/content/10.1101/456574v1"
+    own = {"key": "doi:10.1101/456574", "url": preprint, "open_access_url": "https://elife.example.org/1.pdf"}
+    assert links(paper(doi="10.1101/456574", **own)) == {"DOI": "https://doi.org/10.1101/456574"}
+    assert links(paper(doi="10.7554/elife.43696", **own)) == {
+        "Preprint": preprint,
+        "DOI": "https://doi.org/10.7554/elife.43696",
+    }
+
+
+def test_an_open_copy_is_linked_where_the_paper_itself_is_no_open_copy() -> None:
+    address = "https://repository.example.org/1.pdf"
+    assert links(paper(key="doi:10.1038/1", doi="10.1038/1", open_access_url=address)) == {
+        "DOI": "https://doi.org/10.1038/1",
+        "Open access": address,
+    }
+    assert "Open access" not in links(paper(key="arxiv:2606.26740", open_access_url=address))
+    assert "Open access" not in links(paper(doi="10.1038/1", open_access_url="javascript:alert(1)"))
+
+
+@pytest.mark.parametrize(
+    ("code", "citations", "label"),
+    [
+        ("en", "1,204 citations", "Open access"),
+        ("de", "1.204 Zitate", "Frei zugänglich"),
+        ("es", "1.204 citas", "Acceso abierto"),
+        ("fr", "1 204 citations", "Accès libre"),
+        ("zh", "被引用 1,204 次", "开放获取"),
+    ],
+)
+def test_where_a_paper_was_published_and_how_often_it_is_cited_is_told_in_html_and_text(
+    code: str, citations: str, label: str
+) -> None:
+    one = paper(
+        "Attention",
+        key="doi:10.1038/1",
+        doi="10.1038/1",
+        venue="Nature  Methods",
+        citations=1204,
+        open_access_url="https://repository.example.org/1.pdf",
+    )
+    shown = render(issue([one], subscriber(language=code)))
+    for text in (shown.html, shown.text):
+        plain = flat(text)
+        assert f"Nature Methods · {citations}" in plain
+        assert label in plain
+        assert "https://repository.example.org/1.pdf" in plain
+
+
+def test_no_citations_are_not_told() -> None:
+    assert card(paper(citations=0, venue=" ")).facts == card(paper()).facts
+
+
 def test_an_arxiv_paper_links_to_arxiv_and_to_where_its_votes_are() -> None:
     assert links(paper(key="arxiv:2606.26740", upvotes=3)) == {
         "arXiv": "https://arxiv.org/abs/2606.26740",

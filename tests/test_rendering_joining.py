@@ -18,6 +18,7 @@ from digestmail.mail.message import build_message
 from digestmail.model import Evidence, Field, Issue, Match, Paper, RankedPaper, Rendered
 from digestmail.ranking import Index
 from digestmail.ranking.profile import parse_keywords
+from digestmail.rendering.cards import QUOTED_MARKS
 from digestmail.rendering.compile import CompiledTemplate, Templates
 from digestmail.rendering.issue import render_issue
 from digestmail.rendering.joining import Joining, joining_of, rendered
@@ -152,6 +153,18 @@ def test_readers_of_one_paper_share_its_card_and_see_their_own_words() -> None:
     pages = [same_words(replace(issue([]), papers=(found,)), template, joining).html for found in (first, second)]
     assert "Small <b>attention</b> models" in pages[0]
     assert "Small attention <b>models</b>" in pages[1]
+
+
+@pytest.mark.parametrize(("name", "shows_abstracts"), [("issue", True), ("compact", False)])
+def test_abstracts_are_marked_only_for_a_template_that_shows_them(name: str, shows_abstracts: bool) -> None:
+    one = paper("Small attention models", abstract="We study attention.")
+    found = matched(one, match("attention", Field.ABSTRACT, "attention", 1, 1.0, ((9, 18),)))
+    QUOTED_MARKS.clear()
+    joined = rendered(
+        Joining(SHIPPED.load(name)).join(replace(issue([]), papers=(found,)), unsubscribe_url=UNSUBSCRIBE)
+    )
+    assert bool(QUOTED_MARKS) is shows_abstracts
+    assert ("We study <b>attention</b>." in joined.html) is shows_abstracts
 
 
 def test_the_same_issue_is_joined_to_the_same_bytes_whoever_came_before() -> None:

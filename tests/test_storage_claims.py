@@ -72,6 +72,13 @@ def test_what_was_claimed_is_claimed_once(full: Store, other: Store) -> None:
     assert claim(other) == []
 
 
+def test_what_was_claimed_reads_its_plan_when_it_is_asked(full: Store, other: Store) -> None:
+    [delivery] = claim(full)
+    [known] = other.deliveries.find()
+    assert delivery.email == known.email
+    assert (delivery.papers, delivery.receipt, delivery.subscriber) == (known.papers, known.receipt, known.subscriber)
+
+
 def test_the_longest_waiting_are_claimed_first_and_no_more_than_wanted(full: Store) -> None:
     for number in range(3):
         reader = subscriber(f"reader{number}@example.org")

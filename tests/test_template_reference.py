@@ -13,6 +13,7 @@ from builders import issue, papers
 from digestmail.rendering.cards import Link, Personal, SharedCard
 from digestmail.rendering.environment import environment
 from digestmail.rendering.issue import Entry, Group, IssueContext, Section, issue_context
+from digestmail.rendering.passages import FollowUp
 from digestmail.rendering.reasons import Reason
 
 PAGE = Path(__file__).parents[1] / "docs/how-to/write-a-template.md"
@@ -25,6 +26,7 @@ TABLES: dict[str, tuple[type, ...]] = {
     "A card, one reader's own": (Personal,),
     "A reason of `card.why`": (Reason,),
     "A link of `card.links`": (Link,),
+    "One of `followups`": (FollowUp,),
 }
 
 

@@ -1,12 +1,12 @@
 """Which work is it."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from builders import paper
 from digestmail.model import Paper
-from digestmail.text.identity import arxiv_id, doi, identities, merge, paper_key, same_work, title_key
+from digestmail.text.identity import arxiv_id, doi, identities, merge, paper_key, same_work, title_key, url_key
 
 
 @pytest.mark.parametrize(
@@ -149,3 +149,85 @@ def test_merging_turns_tex_into_text_only_where_both_say_the_same() -> None:
     new = paper("FG²", abstract="By 6%.", authors=("André",), key="arxiv:1")
     merged = merge(old, new)
     assert (merged.title, merged.abstract, merged.authors) == ("FG²", r"By 5\%.", ("André",))
+
+
+def test_what_is_published_stays_so_in_later_versions_of_its_preprint() -> None:
+    published = paper("A", key="doi:10.1101/1", doi="10.7554/elife.1", version=1)
+    later = paper("A, Revised", key="doi:10.1101/1", doi="10.1101/1", version=2)
+    merged = merge(published, later)
+    assert (merged.key, merged.doi, merged.title) == ("doi:10.1101/1", "10.7554/elife.1", "A, Revised")
+    assert merge(later, published).doi == "10.7554/elife.1"
+
+
+# Works that are known by the link of their page
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        "https://blog.example.org/2026/attention",
+        "http://blog.example.org/2026/attention/",
+        "HTTPS://Blog.Example.ORG/2026/attention?utm_source=rss&utm_medium=feed",
+        "https://blog.example.org:443/2026/attention#comments",
+        "https://someone@blog.example.org/2026/attention",
+        " https://blog.example.org/2026/attention\n",
+    ],
+)
+def test_a_link_is_the_same_however_it_is_written(link: str) -> None:
+    assert url_key(link) == "url:blog.example.org/2026/attention"
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        "https://blog.example.org/2026/Attention",
+        "https://example.org/2026/attention",
+        "https://blog.example.org/2026/attention?page=2",
+        "https://blog.example.org:8080/2026/attention",
+    ],
+)
+def test_other_links_are_other_works(link: str) -> None:
+    assert url_key(link) not in (None, url_key("https://blog.example.org/2026/attention"))
+
+
+@pytest.mark.parametrize(
+    "link",
+    ["", "urn:uuid:1", "javascript:alert(1)", "https://", "https://example.org/", "https://example.org?utm_source=x",
+     "https://[::1", "https://example.org:port/a", "/relative", "ftp://example.org/a"],
+)  # fmt: skip
+def test_home_pages_and_what_is_no_link_name_no_work(link: str) -> None:
+    assert url_key(link) is None
+
+
+@example("https://0/ #")
+@given(st.text(max_size=60) | st.text(max_size=40).map("https://example.org/".__add__))
+def test_any_text_is_a_link_or_none(text: str) -> None:
+    key = url_key(text)
+    assert key is None or (key.encode() and url_key("https://" + key.removeprefix("url:")) == key)
+
+
+def test_a_link_is_better_than_a_title_and_worse_than_ids() -> None:
+    page = "https://example.org/a"
+    assert paper_key(title="T", url=page, authors=("Jane Doe",)) == "url:example.org/a"
+    assert paper_key(title="T", url=page, doi_text="10.1000/x") == "doi:10.1000/x"
+    assert merge(paper("T"), paper("T", key="url:example.org/a")).key == "url:example.org/a"
+    assert merge(paper("T", key="url:example.org/a"), paper("T", key="doi:10.1000/x")).key == "doi:10.1000/x"
+
+
+def test_two_pages_of_one_host_are_two_works_even_by_one_author() -> None:
+    by_doe = {"authors": ("Jane Doe",)}
+    first = paper("This Week in Machine Learning", key="url:example.org/27", **by_doe)
+    assert not same_work(first, paper("This Week in Machine Learning", key="url:example.org/28", **by_doe))
+    assert same_work(first, paper("A Title That Changed", key="url:example.org/27"))
+
+
+def test_pages_of_two_hosts_are_one_work_when_the_author_is() -> None:
+    first = paper("Attention in Small Models", key="url:example.org/27", authors=("Jane Doe",))
+    there = {"title": "Attention in Small Models", "key": "url:planet.example.net/a"}
+    assert same_work(first, paper(**there, authors=("Doe, J.",)))
+    assert not same_work(first, paper(**there, authors=("Ann Roe",)))
+
+
+def test_a_page_joins_the_numbered_work_of_its_title_and_author() -> None:
+    page = paper("Attention in Small Models", key="url:example.org/27", authors=("Jane Doe",))
+    assert same_work(page, paper("Attention in Small Models", key="arxiv:2107.05580", authors=("Jane Doe",)))

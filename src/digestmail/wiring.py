@@ -9,22 +9,36 @@ from functools import partial
 from pathlib import Path
 
 from digestmail.config import (
+    ArxivSettings,
+    BiorxivSettings,
     Config,
+    EnricherSettings,
+    FeedSettings,
+    FilesSettings,
     HuggingFaceSettings,
     JsonlSettings,
+    OpenAlexSettings,
     OutboxSettings,
+    PageSettings,
     RelaySettings,
     SourceSettings,
     SubscriberSettings,
     TransportSettings,
 )
+from digestmail.enrichers.openalex import OpenAlexEnricher
+from digestmail.enrichers.semantic_scholar import SemanticScholarEnricher
 from digestmail.keys import dkim_keys, is_exposed, private_files, signing_of, tokens_of
 from digestmail.model import Gate
 from digestmail.newsletter import Newsletter, Progress, Rules, Subscription, no_progress
-from digestmail.protocols import Check, Clock, Probe, Source, State, Transport
+from digestmail.protocols import Check, Clock, Enricher, Probe, Source, State, Transport
 from digestmail.rendering.compile import Templates
+from digestmail.sources.arxiv.daily import ArxivSource
+from digestmail.sources.arxiv.searching import ArxivQuerySource
+from digestmail.sources.biorxiv import BiorxivSource
+from digestmail.sources.feed.source import FeedSource
 from digestmail.sources.fetching import PoliteClient
-from digestmail.sources.files import JsonlSource
+from digestmail.sources.files.jsonl import JsonlSource
+from digestmail.sources.files.source import FilesSource
 from digestmail.sources.huggingface import HuggingFaceSource, SavedHuggingFaceSource
 from digestmail.sources.page import PageSource
 from digestmail.storage.store import Store
@@ -33,6 +47,11 @@ from digestmail.transports.smtp import Deadlines, Limits, Relay, SmtpTransport
 
 # nobody waits for five minutes to be told that a server is slow
 _PROBE_SECONDS = 30.0
+# issues do not wait longer than this for what they can do without; one answer may take a third of it
+_ENRICHMENT_SECONDS = 60.0
+_ANSWER_SECONDS = 20.0
+#: Semantic Scholar's limit for those who have a key
+_INTERVALS = {"semanticscholar.org": 1.0}
 
 
 def shipped(name: str) -> Path:
@@ -65,6 +84,12 @@ def open_newsletter(
     Its transport belongs to the event loop that sends: ``deliver`` closes it.
     """
     client = PoliteClient(contact=config.newsletter.sender.address)
+    indexes = PoliteClient(
+        contact=config.newsletter.sender.address,
+        intervals=_INTERVALS,
+        deadline=_ANSWER_SECONDS,
+        budget=_ENRICHMENT_SECONDS,
+    )
     store = Store(config.store_url.render_as_string(hide_password=False))
     transport = open_transport(config, config.transport)
     try:
@@ -75,6 +100,7 @@ def open_newsletter(
                 max_age_days=config.issue.max_age_days,
                 gate=Gate(config.issue.gate),
                 send_empty=config.issue.empty == "send",
+                followups=config.issue.followups == "on",
                 template=config.issue.template,
                 at=config.schedule.at,
                 soft_limit=config.bounces.soft_limit,
@@ -85,6 +111,7 @@ def open_newsletter(
             store=store,
             sources=tuple(_source(config, source, client) for source in config.sources if not source.fallback),
             fallbacks=tuple(_source(config, source, client) for source in config.sources if source.fallback),
+            enrichers=tuple(_enricher(index, indexes) for index in config.enrichment),
             transport=transport,
             templates=open_templates(config),
             tokens=tokens_of(config),
@@ -97,6 +124,7 @@ def open_newsletter(
     finally:
         store.close()
         client.close()
+        indexes.close()
 
 
 def open_probes(config: Config, *, offline: bool = False) -> Mapping[str, Probe]:
@@ -106,7 +134,9 @@ def open_probes(config: Config, *, offline: bool = False) -> Mapping[str, Probe]
     templates, url = open_templates(config), config.store_url
     file = url.database if url.get_backend_name() == "sqlite" else None
     return {
-        "template": partial(doctor.check_template, templates, config.issue.template),
+        "template": partial(
+            doctor.check_template, templates, config.issue.template, followups=config.issue.followups == "on"
+        ),
         "store": partial(
             doctor.check_store,
             url.render_as_string(hide_password=False),
@@ -198,13 +228,42 @@ def subscription(reader: SubscriberSettings, gate: Gate) -> Subscription:
 
 
 def _source(config: Config, settings: SourceSettings, client: PoliteClient) -> Source:
-    if isinstance(settings, HuggingFaceSettings):
-        if settings.path:
-            return SavedHuggingFaceSource(config.resolve(settings.path), name=settings.label)
-        return HuggingFaceSource(client, days=settings.days, limit=settings.limit, name=settings.label)
-    if isinstance(settings, JsonlSettings):
-        return JsonlSource(config.resolve(settings.path), name=settings.label)
-    return PageSource(config.resolve(settings.path), year=settings.year, name=settings.label)
+    name = settings.label
+    match settings:
+        case HuggingFaceSettings(path=None):
+            return HuggingFaceSource(client, days=settings.days, limit=settings.limit, name=name)
+        case BiorxivSettings():
+            return BiorxivSource(client, settings.server, categories=settings.categories, name=name)
+        case ArxivSettings(query=None):
+            return ArxivSource(client, settings.categories, announce=settings.announce, name=name)
+        case ArxivSettings(query=str(query)):
+            return ArxivQuerySource(client, settings.categories, query, announce=settings.announce, name=name)
+        case FeedSettings():
+            return FeedSource(client, settings.url, name=name)
+        case _:
+            return _on_disk(config, settings, name)
+
+
+def _on_disk(config: Config, settings: SourceSettings, name: str) -> Source:
+    assert not isinstance(settings, ArxivSettings | BiorxivSettings | FeedSettings)
+    assert settings.path is not None
+    path = config.resolve(settings.path)
+    match settings:
+        case HuggingFaceSettings():
+            return SavedHuggingFaceSource(path, name=name)
+        case FilesSettings():
+            return FilesSource(path, name=name)
+        case JsonlSettings():
+            return JsonlSource(path, name=name)
+        case PageSettings():
+            return PageSource(path, year=settings.year, name=name)
+
+
+def _enricher(settings: EnricherSettings, client: PoliteClient) -> Enricher:
+    key = settings.api_key.get_secret_value() if settings.api_key else None
+    if isinstance(settings, OpenAlexSettings):
+        return OpenAlexEnricher(client, api_key=key)
+    return SemanticScholarEnricher(client, api_key=key)
 
 
 def open_transport(config: Config, settings: TransportSettings) -> Transport:

@@ -10,7 +10,7 @@ from digestmail.model import DeliveryStatus, Gate, Inquiry, Paper, RankedPaper
 from digestmail.newsletter.audit import audit
 from digestmail.newsletter.run import run
 from digestmail.protocols import Entry
-from digestmail.sources.files import JsonlSource
+from digestmail.sources.files.jsonl import JsonlSource
 from digestmail.storage.store import Store
 from digestmail.testing import FixedClock, MemoryTransport
 from newsletters import newsletter, subscription

@@ -4,40 +4,34 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import dataclass
-from datetime import date
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from builders import asked
+from arxiv_answers import entry, item, results, rss
 from digestmail.errors import SourceFormatError, SourceUnavailable
 from digestmail.model import Paper, SkippedEntry
 from digestmail.protocols import Source
+from digestmail.sources.arxiv.daily import ArxivSource
+from digestmail.sources.arxiv.searching import ArxivQuerySource
+from digestmail.sources.biorxiv import BiorxivSource
+from digestmail.sources.feed.source import FeedSource
 from digestmail.sources.fetching import PoliteClient
-from digestmail.sources.files import JsonlSource
+from digestmail.sources.files.jsonl import JsonlSource
+from digestmail.sources.files.source import FilesSource
 from digestmail.sources.huggingface import HuggingFaceSource, SavedHuggingFaceSource
 from digestmail.sources.page import PageSource
 from digestmail.testing import ListSource
+from digestmail.testing.contracts import SourceCase, SourceContract
 from digestmail.text.identity import title_key
 
-TODAY = date(2026, 7, 1)
+Sources = Iterator[SourceCase]
 TITLES = ["Mixtures of Experts", "Attention, Again", "Quantization for All"]
 ABSTRACT = "A paper about  one thing\u200b and another."
+PROMISED_ON = SourceCase.now.date()
 GARBAGE = b"\x89PNG\r\n\x1a\n" + bytes(range(256))
-
-
-@dataclass(frozen=True)
-class Case:
-    """One implementation in the states that the promises are about. ``whole`` and ``flawed`` hold the three TITLES."""
-
-    whole: Source
-    #: with one entry that cannot be read, between good ones
-    flawed: Source
-    garbage: Source
-    missing: Source
 
 
 class Server:
@@ -65,6 +59,10 @@ class Server:
         self._http.server_close()
 
 
+def case_of(whole: Source, flawed: Source, garbage: Source, missing: Source) -> SourceCase:
+    return SourceCase(whole, TITLES, flawed, garbage, missing)
+
+
 def page(*, flawed: bool) -> bytes:
     blocks = [f"{title}\n\n{ABSTRACT}\n\n  • 3 authors\n·\nMay 1 2" for title in TITLES]
     return "\n\n".join([blocks[0], *(["Next"] if flawed else []), *blocks[1:]]).encode()
@@ -82,16 +80,60 @@ def lines(*, flawed: bool) -> bytes:
     return b"\n".join([papers[0], *([b"junk"] if flawed else []), *papers[1:]])
 
 
-def of_files(folder: Path, make: Callable[[Path], Source], content: Callable[..., bytes]) -> Case:
-    (folder / "whole").write_bytes(content(flawed=False))
-    (folder / "flawed").write_bytes(content(flawed=True))
-    (folder / "garbage").write_bytes(GARBAGE)
-    return Case(*(make(folder / name) for name in ("whole", "flawed", "garbage", "missing")))
+def feed(*, flawed: bool) -> bytes:
+    items = [
+        f"<item><title>{title}</title><link>https://example.org/{n}</link><description>{ABSTRACT}</description></item>"
+        for n, title in enumerate(TITLES)
+    ]
+    broken = ["<item><link>https://example.org/x</link></item>"] if flawed else []
+    return "".join(['<rss version="2.0"><channel>', items[0], *broken, *items[1:], "</channel></rss>"]).encode()
 
 
-def of_memory() -> Case:
+def announced(*, flawed: bool) -> bytes:
+    items = [item(n, title=title, abstract=ABSTRACT, day=PROMISED_ON) for n, title in enumerate(TITLES)]
+    return rss(items[0], *(["<item>junk</item>"] if flawed else []), *items[1:], day=PROMISED_ON)
+
+
+def found(*, flawed: bool) -> bytes:
+    entries = [entry(n, title=title, summary=ABSTRACT) for n, title in enumerate(TITLES)]
+    return results(entries[0], *(["<entry>junk</entry>"] if flawed else []), *entries[1:])
+
+
+def preprints(*, flawed: bool) -> bytes:
+    records: list[Any] = [
+        {"doi": f"10.1101/00000{n}", "title": title, "abstract": ABSTRACT} for n, title in enumerate(TITLES)
+    ]
+    posted = [records[0], *(["junk"] if flawed else []), *records[1:]]
+    return json.dumps({"messages": [{"status": "ok"}], "collection": posted}).encode()
+
+
+def bibtex(*, flawed: bool) -> bytes:
+    entries = [f"@misc{{k{n}, title={{{title}}}, abstract={{{ABSTRACT}}}}}" for n, title in enumerate(TITLES)]
+    return "\n".join([entries[0], *(["@misc{k, title={never closed"] if flawed else []), *entries[1:]]).encode()
+
+
+def ris(*, flawed: bool) -> bytes:
+    records = [f"TY  - JOUR\nTI  - {title}\nAB  - {ABSTRACT}\nER  - " for title in TITLES]
+    return "\n".join([records[0], *(["TY  - JOUR\nER  - "] if flawed else []), *records[1:]]).encode()
+
+
+def table(*, flawed: bool) -> bytes:
+    rows = [f'"{title}","{ABSTRACT}"' for title in TITLES]
+    return "\n".join(["Title,Abstract", rows[0], *(['"",no title'] if flawed else []), *rows[1:]]).encode()
+
+
+def of_files(
+    folder: Path, make: Callable[[Path], Source], content: Callable[..., bytes], ending: str = ""
+) -> SourceCase:
+    (folder / f"whole{ending}").write_bytes(content(flawed=False))
+    (folder / f"flawed{ending}").write_bytes(content(flawed=True))
+    (folder / f"garbage{ending}").write_bytes(GARBAGE)
+    return case_of(*(make(folder / f"{name}{ending}") for name in ("whole", "flawed", "garbage", "missing")))
+
+
+def of_memory() -> SourceCase:
     papers = [Paper(key=title_key(title), title=title, abstract="A paper.", source="list") for title in TITLES]
-    return Case(
+    return case_of(
         ListSource(papers),
         ListSource([papers[0], SkippedEntry("entry 2", "junk"), *papers[1:]]),
         ListSource(error=SourceFormatError("list", "no list")),
@@ -99,90 +141,66 @@ def of_memory() -> Case:
     )
 
 
+def served(client: PoliteClient, make: Callable[[PoliteClient, str], Source], answer: Callable[..., bytes]) -> Sources:
+    servers = [Server(body) for body in (answer(flawed=False), answer(flawed=True), GARBAGE, b"")]
+    servers[-1].close()
+    yield case_of(*(make(client, server.url) for server in servers))
+    for server in servers[:-1]:
+        server.close()
+
+
 @pytest.fixture(scope="module")
-def live() -> Iterator[Case]:
+def client() -> Iterator[PoliteClient]:
     with closing(PoliteClient("papers@example.org", sleep=lambda _: None)) as client:
-        servers = [Server(body) for body in (answer(flawed=False), answer(flawed=True), GARBAGE, b"")]
-        servers[-1].close()
-        yield Case(*(HuggingFaceSource(client, url=server.url) for server in servers))
-        for server in servers[:-1]:
-            server.close()
+        yield client
 
 
-@pytest.fixture(params=["page", "huggingface", "saved huggingface", "jsonl", "list"])
-def case(request: pytest.FixtureRequest, tmp_path: Path) -> Case:
+@pytest.fixture(scope="module")
+def hugging_face(client: PoliteClient) -> Sources:
+    yield from served(client, lambda client, url: HuggingFaceSource(client, url=url), answer)
+
+
+@pytest.fixture(scope="module")
+def arxiv(client: PoliteClient) -> Sources:
+    yield from served(client, lambda client, url: ArxivSource(client, ["cs.LG"], feeds=url, oai=url), announced)
+
+
+@pytest.fixture(scope="module")
+def arxiv_query(client: PoliteClient) -> Sources:
+    yield from served(client, lambda client, url: ArxivQuerySource(client, ["cs.LG"], "all:experts", url=url), found)
+
+
+@pytest.fixture(scope="module")
+def biorxiv(client: PoliteClient) -> Sources:
+    yield from served(client, lambda client, url: BiorxivSource(client, url=url.rstrip("/")), preprints)
+
+
+@pytest.fixture(scope="module")
+def live_feed(client: PoliteClient) -> Sources:
+    yield from served(client, FeedSource, feed)
+
+
+FILES = {
+    "page": (PageSource, page, ""),
+    "saved huggingface": (SavedHuggingFaceSource, answer, ""),
+    "jsonl": (JsonlSource, lines, ""),
+    "files: jsonl": (FilesSource, lines, ".jsonl"),
+    "files: bibtex": (FilesSource, bibtex, ".bib"),
+    "files: ris": (FilesSource, ris, ".ris"),
+    "files: csv": (FilesSource, table, ".csv"),
+}
+
+
+@pytest.fixture(params=[*FILES, "list", "hugging_face", "live_feed", "arxiv", "arxiv_query", "biorxiv"])
+def case(request: pytest.FixtureRequest, tmp_path: Path) -> SourceCase:
     """Each implementation in turn."""
-    match request.param:
-        case "page":
-            return of_files(tmp_path, PageSource, page)
-        case "saved huggingface":
-            return of_files(tmp_path, SavedHuggingFaceSource, answer)
-        case "jsonl":
-            return of_files(tmp_path, JsonlSource, lines)
-        case "list":
-            return of_memory()
-        case _:
-            live: Case = request.getfixturevalue("live")
-            return live
+    if request.param in FILES:
+        return of_files(tmp_path, *FILES[request.param])
+    if request.param == "list":
+        return of_memory()
+    served: SourceCase = request.getfixturevalue(request.param)
+    return served
 
 
-def papers_of(source: Source) -> list[Paper]:
-    """Each paper once: repeats are harmless."""
-    found = [entry for entry in source.fetch(asked(TODAY)) if isinstance(entry, Paper)]
-    return list({paper.key: paper for paper in found}.values())
-
-
-def test_papers_have_a_key_a_title_and_the_name_of_their_source(case: Case) -> None:
-    papers = papers_of(case.whole)
-    assert [paper.title for paper in papers] == TITLES
-    for paper in papers:
-        assert paper.key.partition(":")[0] in ("arxiv", "doi", "title")
-        assert paper.source == case.whole.name != ""
-
-
-def test_a_whole_source_skips_nothing(case: Case) -> None:
-    assert all(isinstance(entry, Paper) for entry in case.whole.fetch(asked(TODAY)))
-
-
-def test_text_comes_in_clean_and_links_lead_to_the_web(case: Case) -> None:
-    for paper in papers_of(case.whole):
-        assert paper.abstract in ("A paper about one thing and another.", "A paper.")
-        assert all(link is None or link.startswith("https://") for link in (paper.url, paper.code_url))
-
-
-def test_the_corpus_does_not_have_the_paper_yet(case: Case) -> None:
-    for paper in papers_of(case.whole):
-        assert paper.first_seen is None
-        assert not paper.sample
-
-
-def test_fetching_twice_gives_the_same(case: Case) -> None:
-    assert list(case.flawed.fetch(asked(TODAY))) == list(case.flawed.fetch(asked(TODAY)))
-
-
-def test_a_broken_entry_is_named_and_costs_the_others_nothing(case: Case) -> None:
-    assert [paper.title for paper in papers_of(case.flawed)] == TITLES
-    skipped = {entry for entry in case.flawed.fetch(asked(TODAY)) if isinstance(entry, SkippedEntry)}
-    assert skipped
-    assert all(entry.where and entry.why and "\n" not in str(entry) for entry in skipped)
-
-
-def test_a_source_that_is_not_there_says_so_in_one_line(case: Case) -> None:
-    with pytest.raises(SourceUnavailable) as caught:
-        list(case.missing.fetch(asked(TODAY)))
-    assert caught.value.source == case.missing.name
-    assert "\n" not in str(caught.value)
-
-
-def test_garbage_is_an_error_and_no_quiet_day(case: Case) -> None:
-    with pytest.raises(SourceFormatError) as caught:
-        list(case.garbage.fetch(asked(TODAY)))
-    assert caught.value.source == case.garbage.name
-    assert "\n" not in str(caught.value)
-
-
-def test_nothing_is_read_before_someone_asks(case: Case) -> None:
-    papers = case.missing.fetch(asked(TODAY))
-    assert case.missing.name
-    with pytest.raises(SourceUnavailable):
-        next(papers)
+class TestEverySource(SourceContract):
+    """The promises, over each."""

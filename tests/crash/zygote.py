@@ -10,10 +10,11 @@ import json
 import os
 import signal
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
+from contextlib import contextmanager, nullcontext, redirect_stderr, redirect_stdout, suppress
 from functools import wraps
 from itertools import count
 from pathlib import Path
@@ -24,6 +25,8 @@ from digestmail.cli import main
 from digestmail.storage.database import Database
 from digestmail.storage.journal import Journal
 
+_WITHIN = "before commit"
+
 
 class Points:
     """Counts the places that a child comes by, tells each through a pipe, and dies at one of them."""
@@ -32,6 +35,7 @@ class Points:
         """``not_at``: places with these words in their names do not count."""
         self._pipe, self._die_at, self._how, self._not_at = pipe, die_at, how, not_at
         self._numbers = count(1)  # threads come by, too: its next number is taken by one of them only
+        self._transaction = threading.Lock()
 
     def __call__(self, name: str) -> None:
         """Come by here."""
@@ -39,7 +43,11 @@ class Points:
             return
         number = next(self._numbers)
         os.write(self._pipe, f"{name}\n".encode())
-        if number == self._die_at:
+        if number != self._die_at:
+            return
+        # who is frozen elsewhere holds no lock of the database: the thread that has one finishes first
+        is_frozen_outside = self._how == signal.SIGSTOP and not name.endswith(_WITHIN)
+        with self._transaction if is_frozen_outside else nullcontext():
             os.kill(os.getpid(), self._how)
 
     def around(self, owner: Any, name: str, label: str) -> None:
@@ -63,9 +71,9 @@ class Points:
         def write(database: Database) -> Iterator[Any]:
             name = sys._getframe(2).f_code.co_name
             point(f"{name}: begin")
-            with real(database) as connection:
+            with point._transaction, real(database) as connection:
                 yield connection
-                point(f"{name}: before commit")
+                point(f"{name}: {_WITHIN}")
             point(f"{name}: after commit")
 
         Database.write = write  # type: ignore[method-assign, assignment]

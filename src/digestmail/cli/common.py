@@ -59,6 +59,18 @@ DateOption = Annotated[
 ]
 
 
+SinceOption = Annotated[
+    date | None,
+    typer.Option(
+        "--since",
+        parser=_day,
+        metavar="YYYY-MM-DD",
+        help="Ask for all that was announced from this day on, known or not.",
+        show_default=False,
+    ),
+]
+
+
 def read_config(path: Path) -> Config:
     """The configuration, with secrets from the environment. Raises ConfigError."""
     return load_config(path, os.environ)
@@ -79,14 +91,20 @@ def address_of(text: str) -> str:
 def newsletter_of(config: Path, *, day: date | None = None) -> Iterator[Newsletter]:
     """The newsletter of a configuration, with a progress bar where somebody watches. Raises what opening it raises."""
     today = now_utc().date()
-    if day and day > today:
-        raise InputError(f"--date {day} is in the future")
-    if day and day < _FIRST_DAY:
-        raise InputError(f"--date {day} is before there were papers online ({_FIRST_DAY})")
+    if day:
+        check_day("--date", day, today)
     clock = clock_of(day) if day and day != today else now_utc
     settings = read_config(config)
     with _Bar() as bar, open_newsletter(settings, clock=clock, progress=bar.tell) as newsletter:
         yield newsletter
+
+
+def check_day(option: str, day: date, today: date) -> None:
+    """Raises InputError for a day on which no paper can have been announced."""
+    if day > today:
+        raise InputError(f"{option} {day} is in the future")
+    if day < _FIRST_DAY:
+        raise InputError(f"{option} {day} is before there were papers online ({_FIRST_DAY})")
 
 
 class _Bar:

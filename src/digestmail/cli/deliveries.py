@@ -113,6 +113,7 @@ def delivery_json(delivery: Delivery) -> dict[str, object]:
         "papers": [
             {"key": ranked.paper.key, "title": ranked.paper.title, "score": ranked.score} for ranked in delivery.papers
         ],
+        "followups": [{"key": change.paper.key, "kind": change.kind} for change in delivery.followups],
     }
 
 
@@ -165,7 +166,8 @@ def audit(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) ->
 
 
 def _tell_audit(done: Audit) -> None:
-    order = [*map(str, auditing.PROMISED), auditing.EXPIRED, auditing.CARRIED, auditing.BELOW, auditing.EXCLUDED]
+    reasons = (auditing.EXPIRED, auditing.CARRIED, auditing.BELOW, auditing.EXCLUDED, auditing.WITHDRAWN)
+    order = [*map(str, auditing.PROMISED), *reasons]
     places = [(name, done.places[name]) for name in order if done.places[name]]
     print_table(f"{plural(done.slots, 'slot')}", "papers", rows=[*places, ("= candidates", done.candidates)])
     if done.unchecked:

@@ -25,7 +25,7 @@ from digestmail.cli.common import (
     profile_of,
     say,
 )
-from digestmail.cli.papers import collected_json, tell_collected
+from digestmail.cli.papers import collected_json, enriched_json, tell_collected, tell_enriched
 from digestmail.errors import InputError, TemplateError
 from digestmail.model import DeliveryStatus, Match
 from digestmail.newsletter import explain as explaining
@@ -36,6 +36,7 @@ from digestmail.newsletter.explain import Explained, Verdict
 from digestmail.newsletter.run import RunReport
 from digestmail.ranking import Explanation
 from digestmail.rendering.budget import LIMIT, Size
+from digestmail.storage.deliveries import nothing_sent
 
 _SHOWN = 10
 
@@ -76,18 +77,19 @@ def _tell_run(report: RunReport, *, dry_run: bool) -> None:
     for synced in report.synced:
         say(str(synced))
     tell_collected(report.collected)
+    tell_enriched(report.enriched)
     if dry_run:
         for issue in report.issues:
-            top = issue.papers[0].paper.title if issue.papers else "nothing to send"
-            say(f"would send {plural(len(issue.papers), 'paper')} to {issue.subscriber.email} ({issue.slot}): {top}")
+            top = issue.papers[0].paper.title if issue.papers else nothing_sent(issue)
+            told = {change.paper.key for change in issue.followups}
+            news = f" and news of {plural(len(told), 'paper')}" if told else ""
+            papers = f"{plural(len(issue.papers), 'paper')}{news}"
+            say(f"would send {papers} to {issue.subscriber.email} ({issue.slot}): {top}")
         say(f"dry run: {plural(len(report.issues), 'issue')} planned, nothing sent, nothing stored")
         return
-    empty = [issue for issue in report.issues if not issue.papers]
+    empty = [issue for issue in report.issues if not (issue.papers or issue.followups)]
     for issue in empty[:_SHOWN]:
-        weighed = (
-            f"none of {issue.receipt.candidates} new papers matched" if issue.receipt.candidates else "no new papers"
-        )
-        say(f"{issue.subscriber.email} ({issue.slot}): {weighed}")
+        say(f"{issue.subscriber.email} ({issue.slot}): {nothing_sent(issue)}")
     for problem in report.delivered.problems[:_SHOWN]:
         say(problem)
     if report.delivered.unavailable:
@@ -110,12 +112,15 @@ def _nothing(report: RunReport) -> str:
 def _run_json(report: RunReport) -> dict[str, object]:
     return {
         "sources": [collected_json(one) for one in report.collected],
+        "enrichment": [enriched_json(one) for one in report.enriched],
         "issues": [
             {
                 "subscriber": issue.subscriber.email,
                 "slot": issue.slot,
                 "papers": [ranked.paper.key for ranked in issue.papers],
                 "receipt": issue.receipt,
+                "followups": [{"key": change.paper.key, "kind": change.kind} for change in issue.followups],
+                "quiet": issue.lull.why if issue.lull else None,
             }
             for issue in report.issues
         ],

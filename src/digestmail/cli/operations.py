@@ -43,7 +43,8 @@ def status(
     """Show what is stored, what each source last said, and every delivery that is not sent.
 
     Exits with 1 when something needs attention. With --check that is: an issue is more than 26 hours overdue, a
-    delivery is held or has waited for 12 hours, or a source has not answered for 48 hours.
+    delivery is held or has waited for 12 hours, a source has not answered for 48 hours, what it should have announced a
+    day ago is not there, or it lost days within the last 48 hours.
     """
     with newsletter_of(config) as newsletter:
         state = reporting.status(newsletter)
@@ -173,5 +174,8 @@ def _tick(config: Path, stop: Stop) -> None:
     for collected in report.collected:
         if collected.answer.error:
             _log.warning("source failed: %s", collected.answer.error)
+    for enriched in report.enriched:
+        if enriched.error:
+            _log.warning("enrichment failed: %s", enriched.error)
     if report.delivered.unavailable:
         _log.warning("transport unavailable: %s", report.delivered.unavailable)

@@ -1,5 +1,6 @@
 """config.yaml → validated settings; every problem at once, with its line."""
 
+from digestmail.config.enrichment import EnricherSettings, OpenAlexSettings, SemanticScholarSettings
 from digestmail.config.loading import load_config
 from digestmail.config.mailing import DeliverySettings, OutboxSettings, RelaySettings, SmtpSettings, TransportSettings
 from digestmail.config.schema import (
@@ -11,23 +12,39 @@ from digestmail.config.schema import (
     SubscriberSettings,
     json_schema,
 )
-from digestmail.config.sources import HuggingFaceSettings, JsonlSettings, PageSettings, SourceSettings
+from digestmail.config.sources import (
+    ArxivSettings,
+    BiorxivSettings,
+    FeedSettings,
+    FilesSettings,
+    HuggingFaceSettings,
+    JsonlSettings,
+    PageSettings,
+    SourceSettings,
+)
 from digestmail.config.subscribers import SUBSCRIBER_KEYS, load_subscribers
 from digestmail.config.values import Sender
 
 __all__ = [
     "SUBSCRIBER_KEYS",
+    "ArxivSettings",
+    "BiorxivSettings",
     "Config",
     "DeliverySettings",
     "DkimSettings",
+    "EnricherSettings",
+    "FeedSettings",
+    "FilesSettings",
     "HuggingFaceSettings",
     "IssueSettings",
     "JsonlSettings",
     "NewsletterSettings",
+    "OpenAlexSettings",
     "OutboxSettings",
     "PageSettings",
     "RelaySettings",
     "ScheduleSettings",
+    "SemanticScholarSettings",
     "Sender",
     "SmtpSettings",
     "SourceSettings",

@@ -65,9 +65,15 @@ Seconds = Annotated[float, Field(strict=True, gt=0, le=600, allow_inf_nan=False)
 Flag = Annotated[bool, Strict(), BeforeValidator(_unquoted)]
 Line = Annotated[str, _read(values.parse_line, "must not be empty")]
 FilePath = Annotated[Path, _read(values.parse_path, "not a path")]
+Category = Annotated[str, _read(values.parse_category, "not an arXiv category")]
 Host = Annotated[str, _read(values.parse_host, "not a host name or an IP address")]
 DomainOrAny = Annotated[str, _read(values.parse_domain_or_any, "not the domain of an address")]
 BaseUrl = Annotated[str, _read(values.parse_base_url, "not a URL like https://papers.example.org")]
+WebLink = Annotated[
+    str,
+    _read(values.parse_web_link, "not a link like https://www.example.org/feed.xml"),
+    WithJsonSchema({"type": "string", "format": "uri"}),
+]
 StoreUrl = Annotated[str, _read(values.parse_store_url, "not a usable database URL")]
 Address = Annotated[
     str,

@@ -60,7 +60,7 @@ def _file_path(loc: Iterable[int | str]) -> KeyPath:
     path = tuple(loc)
     if path[-1:] == ("[key]",):  # so pydantic marks that the key is wrong and not what it holds
         path = path[:-1]
-    place = {"transport": 1, "sources": 2}.get(str(path[0]) if path else "")
+    place = {"transport": 1, "sources": 2, "enrichment": 2}.get(str(path[0]) if path else "")
     return path if place is None else (*path[:place], *path[place + 1 :])
 
 

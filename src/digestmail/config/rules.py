@@ -27,6 +27,7 @@ def conflicts(document: Document) -> Iterator[Problem]:
     yield from _repeats(
         document, ("sources", "name"), _label, "reports call this source the same as {}; give it a name"
     )
+    yield from _repeats(document, ("enrichment", "kind"), _kind, "the same index as {}")
     yield from _secret(document)
     subscribers = document.data.get("subscribers")
     for index, entry in enumerate(subscribers if isinstance(subscribers, list) else ()):
@@ -76,12 +77,19 @@ def _address(subscriber: dict[str, Any]) -> str | None:
 
 
 def _label(source: dict[str, Any]) -> str | None:
-    name, kind, path = (source.get(key) for key in ("name", "kind", "path"))
+    name, kind, path = source.get("name"), source.get("kind"), source.get("path") or source.get("url")
     if isinstance(name, str):
         return name
-    if kind == "huggingface":
-        return "huggingface"
+    if kind == "biorxiv":
+        return "biorxiv" if (server := source.get("server")) is None else str(server)
+    if kind in ("arxiv", "huggingface"):
+        return str(kind)
     return f"{kind}:{path}" if kind and path else None
+
+
+def _kind(enricher: dict[str, Any]) -> str | None:
+    kind = enricher.get("kind")
+    return kind if isinstance(kind, str) else None
 
 
 def _keywords(document: Document, where: KeyPath, entry: dict[str, Any]) -> Iterator[Problem]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, ValidationInfo, model_validator
 
+from digestmail.config.enrichment import ENRICHER_KINDS, EnricherSettings
 from digestmail.config.fields import (
     Address,
     BaseUrl,
@@ -134,6 +135,11 @@ class IssueSettings(Section):
     empty: Literal["skip", "send"] = Field(
         default="skip", description="When nothing matched: `skip` the issue, or `send` one that says so."
     )
+    followups: Literal["off", "on"] = Field(
+        default="off",
+        description="Whether readers are told, once and in their next issue, when a paper that they were sent is "
+        "withdrawn, gets a new version with another abstract, is published, or has code: `on`.",
+    )
     template: TemplateName = Field(
         default="issue",
         description="The template of issues: a folder of your `templates`, or a shipped one (`issue`, `compact`).",
@@ -197,6 +203,10 @@ class Config(Section):
         min_length=1,
         description="Where papers come from; one entry at least.",
     )
+    enrichment: tuple[Annotated[EnricherSettings, Field(discriminator="kind")], ...] = Field(
+        default=(),
+        description="Indexes that know where papers were published and how often they are cited; none is needed.",
+    )
     issue: IssueSettings = Field(default=IssueSettings(), description="What goes into an issue.")
     schedule: ScheduleSettings = Field(default=ScheduleSettings(), description="When issues are due.")
     transport: Annotated[TransportSettings, Field(discriminator="kind")] = Field(
@@ -248,6 +258,7 @@ class Config(Section):
 #: The sections whose ``kind`` decides which keys they have.
 KINDS: dict[str, dict[str, type[Section]]] = {
     "sources": SOURCE_KINDS,
+    "enrichment": ENRICHER_KINDS,
     "transport": {"outbox": OutboxSettings, "smtp": SmtpSettings},
 }
 _SECTIONS: dict[str, type[Section]] = {

@@ -18,6 +18,7 @@ from email_validator import EmailNotValidError, validate_email
 from digestmail.errors import AddressError, InputError
 from digestmail.mail.links import BOUNCE_LOCAL_PART
 from digestmail.ranking.profile import parse_keyword
+from digestmail.sources.arxiv.categories import ARCHIVES, normal
 from digestmail.text.clean import clean_line
 
 _NAMED_ADDRESS = re.compile(r"\s*(?P<name>.*?)\s*<(?P<address>[^<>]*)>\s*", re.DOTALL)
@@ -123,6 +124,17 @@ def parse_template(text: str) -> str:
     return text
 
 
+def parse_category(text: str) -> str:
+    """An arXiv category or archive as arXiv writes it: ``cs.LG`` for ``cs.lg``. Raises InputError."""
+    found = normal(text)
+    if found is None:
+        archive = text.strip().partition(".")[0].lower()
+        if archive in ARCHIVES:
+            raise InputError(f"arXiv has no category {text!r}: write one like cs.LG or hep-th")
+        raise InputError(f"arXiv has no archive {archive!r}{did_you_mean(archive, ARCHIVES)}")
+    return found
+
+
 def parse_path(text: str) -> Path:
     """A path; relative ones stay relative."""
     if not text.strip():
@@ -154,6 +166,18 @@ def parse_base_url(text: str) -> str:
     if parts.query or parts.fragment or parts.username is not None:
         raise InputError("must be a plain URL, without user, query or fragment")
     return text.rstrip("/")
+
+
+def parse_web_link(text: str) -> str:
+    """An http or https URL, as it stands."""
+    try:
+        parts = urlsplit(text)
+        usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable or re.search(r"[\s<>\"\x00-\x1f\x7f]", text):
+        raise InputError(f"{text!r} is not a link like https://www.example.org/feed.xml")
+    return text
 
 
 def parse_store_url(text: str) -> str:

@@ -16,7 +16,7 @@ import hmac
 import re
 import textwrap
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import date, datetime
 from email import message_from_string
 from email.header import Header, decode_header, make_header
@@ -91,11 +91,19 @@ def build_message(issue: Issue, words: Rendered | Encoded, routes: Routes | None
         raise MessageError(f"message {identity} cannot be read back: {routes.return_path} {''.join(own)}")
     encoded = words if isinstance(words, Encoded) else encode(words)
     to, dated, unsubscribe, kind = own
-    head = f"{shared.from_}{to}{_subject_header(clean_line(encoded.subject))}{dated}{unsubscribe}{shared.of_list}{kind}"
+    head = f"{shared.from_}{to}{_subject_header(encoded.subject)}{dated}{unsubscribe}{shared.of_list}{kind}"
     if _NAMES.findall(f"\n{head}") != shared.names[bool(routes.web)]:
         raise MessageError(f"message {identity} holds other headers than it should: {head}")
-    parts = (*_part("plain", encoded.text, boundary), *_part("html", encoded.html, boundary))
-    content = b"".join((f"{head}\r\n".encode("ascii"), *parts, f"--{boundary}--\r\n".encode("ascii")))
+    # the best form comes last (RFC 2046 §5.1.4)
+    content = b"".join(
+        [
+            f"{head}\r\n{_part_head('plain', boundary)}".encode("ascii"),
+            *ended(encoded.text),
+            f"\r\n{_part_head('html', boundary)}".encode("ascii"),
+            *ended(encoded.html),
+            f"\r\n--{boundary}--\r\n".encode("ascii"),
+        ]
+    )
     return Envelope(mail_from=routes.return_path, rcpt_to=reader, message_id=identity, slot=issue.slot, content=content)
 
 
@@ -111,14 +119,12 @@ def encode(rendered: Rendered) -> Encoded:
     return Encoded(subject=rendered.subject, html=(quoted(rendered.html),), text=(quoted(rendered.text),))
 
 
-def _part(subtype: str, body: Sequence[bytes], boundary: str) -> tuple[bytes, ...]:
-    """One alternative; the best form comes last (RFC 2046 §5.1.4)."""
-    head = (
+def _part_head(subtype: str, boundary: str) -> str:
+    return (
         f"--{boundary}\r\n"
         f"Content-Type: text/{subtype}; charset=utf-8\r\n"
         "Content-Transfer-Encoding: quoted-printable\r\n\r\n"
     )
-    return head.encode("ascii"), *ended(body), b"\r\n"
 
 
 @lru_cache(_KEPT_LISTS)
@@ -175,6 +181,7 @@ def _feedback_id(list_id: str, sender: str, slot: date) -> str:
 
 @lru_cache(_KEPT_SUBJECTS)
 def _subject_header(subject: str) -> str:
+    subject = clean_line(subject)
     return _header("Subject", _subject(subject), subject, _decoded)
 
 

@@ -1,10 +1,11 @@
 """The nouns. Frozen, slotted, tuples inside; instants are aware UTC, days are plain dates. Pure."""
 
-from digestmail.model.deliveries import Attempt, AttemptEvent, Delivery, DeliveryStatus, Envelope
+from digestmail.model.deliveries import Attempt, AttemptEvent, Delivery, DeliveryStatus, Envelope, Planned
 from digestmail.model.issues import (
     Encoded,
     Hit,
     Issue,
+    Lull,
     MailingList,
     Match,
     Place,
@@ -50,11 +51,13 @@ __all__ = [
     "Inquiry",
     "Issue",
     "Keyword",
+    "Lull",
     "MailingList",
     "Match",
     "Origin",
     "Paper",
     "Place",
+    "Planned",
     "Profile",
     "Quiet",
     "RankedPaper",

@@ -1,11 +1,15 @@
 """Issues on their way: messages, states, attempts."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
+from functools import cached_property
+from typing import NamedTuple
 
-from digestmail.model.issues import RankedPaper, Receipt
+from digestmail.model.issues import Lull, RankedPaper, Receipt
 from digestmail.model.readers import Subscriber
+from digestmail.model.sources import Change
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,19 +36,31 @@ class DeliveryStatus(StrEnum):
     EMPTY = "empty"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned(NamedTuple):
+    """What an issue is rendered from."""
+
+    #: as they were when it was planned, but for address and status
+    subscriber: Subscriber
+    #: as they were when it was planned
+    papers: tuple[RankedPaper, ...]
+    receipt: Receipt
+    #: what it tells of papers that were sent before, and why it has none of its own
+    followups: tuple[Change, ...] = ()
+    lull: Lull | None = None
+
+
+@dataclass(frozen=True, kw_only=True)  # no slots: the plan is kept once it was read
 class Delivery:
     """An issue on its way, with the plan it is rendered from."""
 
     id: int
-    #: as they were when it was planned, but for address and status
-    subscriber: Subscriber
+    #: where it goes
+    email: str
     slot: date
     status: DeliveryStatus
-    #: as they were when it was planned
-    papers: tuple[RankedPaper, ...]
-    receipt: Receipt
     planned_at: datetime
+    #: reads the plan. That costs more than all else that happens to a delivery but rendering and sending
+    read: Callable[[], Planned] = field(repr=False, compare=False)
     #: how often the operator has asked for it anew
     generation: int = 0
     #: the Message-ID of every attempt; empty when it was planned by a version that kept none
@@ -65,6 +81,36 @@ class Delivery:
     #: the last answer of the transport: its status code, if any, and its words; or why nothing was sent
     code: str = ""
     note: str = ""
+
+    @cached_property
+    def plan(self) -> Planned:
+        """The plan; it is read when it is first asked for."""
+        return self.read()
+
+    @property
+    def subscriber(self) -> Subscriber:
+        """Who gets it."""
+        return self.plan.subscriber
+
+    @property
+    def papers(self) -> tuple[RankedPaper, ...]:
+        """What it brings, in order."""
+        return self.plan.papers
+
+    @property
+    def receipt(self) -> Receipt:
+        """How its papers were chosen."""
+        return self.plan.receipt
+
+    @property
+    def followups(self) -> tuple[Change, ...]:
+        """What it tells of papers that were sent before."""
+        return self.plan.followups
+
+    @property
+    def lull(self) -> Lull | None:
+        """Why it has no papers of its own."""
+        return self.plan.lull
 
 
 class AttemptEvent(StrEnum):

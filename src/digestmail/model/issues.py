@@ -5,6 +5,7 @@ from datetime import date, datetime
 
 from digestmail.model.papers import Paper
 from digestmail.model.readers import Evidence, Field, Subscriber
+from digestmail.model.sources import Change, Quiet
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,16 +115,35 @@ class Receipt:
     #: candidates can be counted again
     days: int = 0
     newest: int = 0
+    #: taken back by their authors before they were sent
+    withdrawn: int = 0
 
     @property
     def below(self) -> int:
         """Papers with too little or nothing that the profile asks for."""
-        return self.candidates - self.matched - self.excluded
+        return self.candidates - self.matched - self.excluded - self.withdrawn
 
     @property
     def carried(self) -> int:
         """Matched papers that did not fit and compete again next time."""
         return self.matched - self.shown
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lull:
+    """Why an issue has no papers, as it was known when the issue was planned."""
+
+    why: Quiet
+    #: papers that came since the reader's issue before this one, and are not for this reader
+    new: int = 0
+    #: names of sources that did not answer, or broke off
+    down: tuple[str, ...] = ()
+    #: names of sources that have not announced what was due
+    stale: tuple[str, ...] = ()
+    #: of the new papers those that came closest to the profile, the closest first
+    nearest: tuple[Paper, ...] = ()
+    #: the reader's day of the next announcement, after a weekend or a holiday
+    next_day: date | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,6 +185,10 @@ class Issue:
     generation: int = 0
     #: fixed when the issue is planned, with its angle brackets; empty: made from sender, reader, slot and generation
     message_id: str = ""
+    #: what happened to papers that the reader has, in the order in which it is told
+    followups: tuple[Change, ...] = ()
+    #: why there are no papers; None in an issue with papers
+    lull: Lull | None = None
 
     @property
     def language(self) -> str:

@@ -8,8 +8,8 @@ from datetime import date, datetime
 class Paper:
     """One work, whichever source brought it."""
 
-    #: source-qualified and versionless: ``arxiv:2107.05580``, ``doi:10.1101/…``, ``title:<hash>`` when nothing better
-    #: is known
+    #: source-qualified and versionless: ``arxiv:2107.05580``, ``doi:10.1101/…``, ``url:<host and path>`` or
+    #: ``title:<hash>`` when nothing better is known
     key: str
     title: str
     abstract: str = ""
@@ -18,7 +18,7 @@ class Paper:
     #: how many authors there are, when the source says only that
     author_count: int | None = None
     organization: str | None = None
-    #: arXiv category terms, primary first
+    #: arXiv category terms, primary first; else the subjects or tags that its source gives it
     categories: tuple[str, ...] = ()
     doi: str | None = None
     #: number of the newest version that a source told of

@@ -7,7 +7,7 @@ from typing import Literal
 
 from digestmail.mail.tokens import Tokens
 from digestmail.model import Cadence, Gate, MailingList, Profile
-from digestmail.protocols import Clock, Source, Transport
+from digestmail.protocols import Clock, Enricher, Source, Transport
 from digestmail.rendering.compile import Templates
 from digestmail.storage.store import Store
 
@@ -47,6 +47,8 @@ class Rules:
     gate: Gate = Gate.NORMAL
     #: whether a day without papers sends a short note
     send_empty: bool = False
+    #: whether readers are told what became of papers that they have
+    followups: bool = False
     #: the template of issues
     template: str = "issue"
     #: an issue is due from this local time of the subscriber on
@@ -70,6 +72,8 @@ class Newsletter:
     sources: tuple[Source, ...]
     #: read only when no other source answered, and only until the corpus holds live papers
     fallbacks: tuple[Source, ...] = ()
+    #: indexes of publications, asked about papers that are there
+    enrichers: tuple[Enricher, ...] = ()
     transport: Transport
     templates: Templates
     #: makes and reads the tokens in links and return paths

@@ -19,6 +19,7 @@ PROMISED = (
     DeliveryStatus.CANCELLED,
 )
 EXPIRED, CARRIED, BELOW, EXCLUDED = "expired", "carried over", "below threshold", "negative keyword"
+WITHDRAWN = "withdrawn"
 
 
 @dataclass(slots=True)
@@ -37,7 +38,10 @@ class Audit:
 
 
 def audit(newsletter: Newsletter) -> Audit:
-    """Check every slot: candidates = sent + waiting + held + failed + expired + carried + below + negative."""
+    """Check every slot: its candidates were sent, wait, or are in one of the places above.
+
+    The changes that an issue tells must be on record for it, too.
+    """
     done = Audit()
     for counted in newsletter.store.audits.count():
         done.slots += 1
@@ -52,7 +56,14 @@ def _places(counted: Counted) -> Counter[str]:
     receipt = counted.receipt
     status = EXPIRED if counted.expired else str(counted.status)
     return Counter(
-        {status: counted.promised, CARRIED: receipt.carried, BELOW: receipt.below, EXCLUDED: receipt.excluded}
+        {
+            status: counted.promised,
+            CARRIED: receipt.carried,
+            BELOW: receipt.below,
+            EXCLUDED: receipt.excluded,
+            # seldom any
+            **({WITHDRAWN: receipt.withdrawn} if receipt.withdrawn else {}),
+        }
     )
 
 
@@ -64,6 +75,8 @@ def _faults(counted: Counted) -> Iterator[str]:
         yield f"{where}: the places of its papers add up to {sum(_places(counted).values())}, not {receipt.candidates}"
     if counted.astray or counted.planned != counted.promised:
         yield f"{where}: {counted.planned} papers are planned, the ledger has {counted.promised} for it"
+    if counted.untold:
+        yield f"{where}: it tells of other changes than are on record for it"
     if min(receipt.carried, receipt.below, receipt.excluded) < 0:
         yield f"{where}: more papers were chosen than there were"
     if not counted.logged:

@@ -84,6 +84,11 @@ class Collected:
         """Papers that the corpus did not hold before."""
         return self.fetched.new
 
+    @property
+    def known(self) -> int:
+        """Papers that it held."""
+        return self.fetched.announced - self.fetched.new
+
 
 def collect(newsletter: Newsletter, now: datetime, *, since: date | None = None) -> list[Collected]:
     """Ask all sources and store what they give. Source errors are in the result, StoreError is raised.
@@ -200,11 +205,13 @@ def _store(newsletter: Newsletter, answer: Answer, now: datetime) -> Fetched:
         answer.quiet,
     )
     _log.info(
-        "fetch source=%s announced=%d new=%d skipped=%d ok=%s",
+        "fetch source=%s announced=%d new=%d skipped=%d quiet=%s gaps=%d ok=%s",
         answer.source,
         fetched.announced,
         fetched.new,
         fetched.skipped,
+        fetched.quiet,
+        len(fetched.gaps),
         answer.error is None,
     )
     return fetched

@@ -1,13 +1,15 @@
 """Compose: due slots × candidates → issues, and the plan of each in the store."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import date, datetime, timedelta
+from types import MappingProxyType
 
 from digestmail.mail.links import routes_of
 from digestmail.mail.message import message_id
-from digestmail.model import CadenceKind, Issue, Paper, Receipt, Subscriber, SubscriberStatus
+from digestmail.model import CadenceKind, Change, Issue, Paper, Receipt, Subscriber, SubscriberStatus
 from digestmail.newsletter import Newsletter
+from digestmail.newsletter.quiet import Lulls
 from digestmail.ranking import Index
 from digestmail.rendering.budget import FEW, fit
 from digestmail.rendering.joining import joining_of
@@ -30,7 +32,9 @@ def plan_due(newsletter: Newsletter, now: datetime, *, day: date | None = None, 
     """
     due = _due(newsletter, now, day, only)
     planned: list[Issue] = []
-    kept = KeptTemplate.of(newsletter.templates.load(newsletter.rules.template).parts()) if due else None
+    if not due:
+        return planned
+    kept = KeptTemplate.of(newsletter.templates.load(newsletter.rules.template).parts())
     for issues in _compose_all(newsletter, due, now):
         planned += newsletter.store.deliveries.plan(issues, send_empty=newsletter.rules.send_empty, template=kept)
         newsletter.progress("Composing issues", len(planned), len(due))
@@ -63,21 +67,25 @@ def _compose_all(
     newsletter: Newsletter, due: Sequence[tuple[Subscriber, date]], now: datetime
 ) -> Iterator[list[Issue]]:
     subscribers = [subscriber for subscriber, _ in due]
-    if not subscribers:
-        return
+    # a template that does not show them would have them count as told
+    tells = newsletter.rules.followups and newsletter.templates.load(newsletter.rules.template).shows("followups")
     days = max(window_days(newsletter, subscriber) for subscriber in subscribers)
     since = now - timedelta(days=days)
     papers, newest = newsletter.store.corpus.marked_window(since, now)
     index = index_of(newsletter, papers)
     index.learn({subscriber.profile for subscriber in subscribers})
     old = {days: stale(papers, days, now) for days in {window_days(newsletter, one) for one in subscribers}}
+    lulls = Lulls(newsletter, index, papers, now)
     for start in range(0, len(due), _BATCH):
         batch = due[start : start + _BATCH]
-        promised = newsletter.store.deliveries.promised([subscriber for subscriber, _ in batch], since)
+        readers = [subscriber for subscriber, _ in batch]
+        promised = newsletter.store.deliveries.promised(readers, since)
+        news = newsletter.store.followups.pending(readers, now) if tells else {}
         barred = [
             old[window_days(newsletter, subscriber)].union(promised.get(subscriber.uid, ())) for subscriber, _ in batch
         ]
-        yield list(compose(newsletter, batch, index, barred, now, newest))
+        issues = list(compose(newsletter, batch, index, barred, now, newest, news))
+        yield list(lulls.explained(issues, barred))
 
 
 def index_of(newsletter: Newsletter, papers: Sequence[Paper]) -> Index:
@@ -105,14 +113,17 @@ def compose(
     barred: Sequence[AbstractSet[str]],
     now: datetime,
     newest: int = 0,
+    news: Mapping[str, tuple[Change, ...]] = MappingProxyType({}),
 ) -> Iterator[Issue]:
     """The issues of some slots: the papers of ``index`` but those in each ``barred``, ranked, the best chosen.
 
-    ``newest`` is the number of the newest paper of the corpus, for the receipt.
+    ``newest`` is the number of the newest paper of the corpus, for the receipt; ``news`` is told of papers that were
+    sent before, by uid.
     """
     profiles = [subscriber.profile for subscriber, _ in batch]
     sizes = [subscriber.max_papers or newsletter.rules.max_papers for subscriber, _ in batch]
-    ranked = index.rank_many(profiles, sizes, barred)
+    gone = index.withdrawn
+    ranked = index.rank_many(profiles, sizes, [keys | gone for keys in barred] if gone else barred)
     for (subscriber, slot), keys, chosen in zip(batch, barred, ranked, strict=True):
         issue = Issue(
             mailing_list=newsletter.mailing_list,
@@ -126,11 +137,13 @@ def compose(
                 shown=len(chosen.columns),
                 days=window_days(newsletter, subscriber),
                 newest=newest,
+                withdrawn=len(gone - keys),
             ),
             composed_at=now,
             message_id=message_id(newsletter.mailing_list, subscriber, slot),
+            followups=news.get(subscriber.uid, ()),
         )
-        yield issue if len(issue.papers) <= FEW else _within_budget(newsletter, issue)
+        yield issue if len(issue.papers) + len(issue.followups) <= FEW else _within_budget(newsletter, issue)
 
 
 def _within_budget(newsletter: Newsletter, issue: Issue) -> Issue:

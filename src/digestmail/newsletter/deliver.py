@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 from types import FrameType
 
 from digestmail.errors import (
@@ -41,9 +42,6 @@ _log = logging.getLogger(__name__)
 # Postfix's own back-off: wait as long as the message is old, within bounds
 _SHORTEST_WAIT, _LONGEST_WAIT = timedelta(seconds=300), timedelta(seconds=4000)
 _CHANGED = "the message would not be the same as one that may have been accepted: 'digestmail resolve' decides"
-
-# a result, and when it is stored
-_Settling = tuple[Settlement, "asyncio.Future[None]"]
 
 
 @dataclass(slots=True)
@@ -104,6 +102,8 @@ def message_of(newsletter: Newsletter, delivery: Delivery, joining: Joining) -> 
         composed_at=delivery.planned_at,
         generation=delivery.generation,
         message_id=delivery.message_id,
+        followups=delivery.followups,
+        lull=delivery.lull,
     )
     return finished(issue, joining, newsletter.tokens, newsletter.sign)
 
@@ -198,7 +198,7 @@ class _Pass:
         self._report = DeliveryReport()
         self._joinings: dict[str | None, Joining] = {}
         self._is_ending = False
-        self._error: Exception | None = None
+        self._error: BaseException | None = None
         self._lanes: list[asyncio.Task[None]] = []
         #: lanes that wait for something to do
         self._idle: set[asyncio.Task[None]] = set()
@@ -207,7 +207,12 @@ class _Pass:
         """Until nothing is due, or nothing can go out."""
         self._lanes = [asyncio.create_task(self._lane()) for _ in range(self._newsletter.transport.lanes)]
         with self._stop.heard_by(self._hear):
-            await asyncio.wait(self._lanes)
+            try:
+                await asyncio.wait(self._lanes)
+            finally:
+                self._leave()
+                await asyncio.wait(self._lanes)
+                await self._turns.close()
         await self._newsletter.transport.close()
         error = self._error or self._turns.broken
         if error:
@@ -218,32 +223,29 @@ class _Pass:
         self._report.stopped = True
         self._end()
         if self._stop.asked > 1:
-            for lane in self._lanes:
-                lane.cancel()
+            self._leave()
+
+    def _leave(self) -> None:
+        """Finish nothing more: what is under way is given back where that can be."""
+        for lane in self._lanes:
+            lane.cancel()
 
     def _end(self) -> None:
         """Begin nothing more."""
         self._is_ending = True
+        self._turns.end()
         for lane in self._idle:
             lane.cancel()
 
     async def _lane(self) -> None:
-        settling: _Settling | None = None
         try:
-            # the result of one delivery and the claim of the next share a transaction
             while not self._is_ending and (delivery := await self._next()):
-                before, settling = settling, None
-                await self._settled(before)
-                settling = await self._deliver(delivery)
+                await self._deliver(delivery)
         except asyncio.CancelledError:
             if not self._is_ending:
                 raise
         except Exception as error:  # noqa: BLE001 - the others finish what they have begun, then it is raised
-            self._error = self._error or error
-            self._end()
-        finally:
-            self._turns.one_less()
-            await self._settled(settling)
+            self._fail(error)
 
     async def _next(self) -> Delivery | None:
         lane = asyncio.current_task()
@@ -262,28 +264,31 @@ class _Pass:
         self._report.unavailable = self._report.unavailable or str(error)
         self._end()
 
-    async def _deliver(self, delivery: Delivery) -> _Settling | None:
+    def _fail(self, error: BaseException) -> None:
+        self._error = self._error or error
+        self._end()
+
+    async def _deliver(self, delivery: Delivery) -> None:
         try:
             settlement = await self._attempt(delivery)
         except ClaimLost as error:
             _log.warning("%s", error)
-            return None
+            return
         if settlement.status is DeliveryStatus.FAILED and settlement.code:
             # before it is settled: what is counted twice counts once, what is forgotten is never counted
             count_rejection(self._newsletter, delivery, settlement.code, settlement.note)
-        return settlement, self._turns.settle(settlement)
+        # the lane goes on: its next message cannot be committed before this is stored
+        self._turns.settle(settlement).add_done_callback(partial(self._settled, settlement))
 
-    async def _settled(self, settling: _Settling | None) -> None:
-        """Wait until a result is stored, and tell it."""
-        if settling is None:
-            return
-        settlement, stored = settling
-        try:
-            await asyncio.shield(stored)
-        except ClaimLost as error:
-            _log.warning("%s", error)
-        else:
-            self._tell(settlement)
+    def _settled(self, settlement: Settlement, stored: "asyncio.Future[None]") -> None:
+        """A result is stored, or is not: tell it."""
+        match stored.exception():
+            case None:
+                self._tell(settlement)
+            case ClaimLost() as error:
+                _log.warning("%s", error)
+            case error:
+                self._fail(error)
 
     async def _attempt(self, delivery: Delivery) -> Settlement:
         """Try once. What concerns all messages is raised, after the delivery was given back."""
@@ -308,6 +313,7 @@ class _Pass:
         except ClaimLost:
             raise
         except BaseException:
+            self._end()
             # what is committed is left to recovery, which knows that nobody knows
             if not is_committed:
                 with suppress(ClaimLost):
@@ -348,13 +354,12 @@ class _Pass:
         delivery, status = settlement.delivery, settlement.status
         self._report.counts[status] += 1
         if status is not DeliveryStatus.SENT and settlement.tried:
-            self._report.problems.append(f"{delivery.subscriber.email} {delivery.slot}: {status}: {settlement.note}")
+            self._report.problems.append(f"{delivery.email} {delivery.slot}: {status}: {settlement.note}")
         self._newsletter.progress("Sending", self._report.counts.total(), 0)
         _log.info(
-            "delivery id=%d slot=%s papers=%d attempt=%d status=%s",
+            "delivery id=%d slot=%s attempt=%d status=%s",
             delivery.id,
             delivery.slot,
-            len(delivery.papers),
             delivery.attempts,
             status,
         )

@@ -33,8 +33,11 @@ def examine(probes: Mapping[str, Probe]) -> Iterator[Check]:
                 yield Check(State.FAILED, name, line)
 
 
-def check_template(templates: Templates, name: str) -> Iterator[Check]:
-    """Whether the template of issues compiles, and what it makes of papers that are hard to show."""
+def check_template(templates: Templates, name: str, *, followups: bool = False) -> Iterator[Check]:
+    """Whether the template of issues compiles, and what it makes of papers that are hard to show.
+
+    ``followups`` says whether readers are to be told what became of papers that they have.
+    """
     template = templates.load(name)
     found = list(trials(template))
     faults = [f"{trial.name}: {fault}" for trial in found for fault in trial.faults]
@@ -43,6 +46,9 @@ def check_template(templates: Templates, name: str) -> Iterator[Check]:
         yield Check(State.FAILED, "template", f"{name}: {'; '.join(faults[:_SHOWN])}", advice)
     else:
         yield Check(State.OK, "template", f"{name}: compiles, {len(found)} trial issues without a fault")
+    if followups and not template.shows("followups"):
+        advice = "use 'followups' in body.mjml and body.txt, as templates/issue does"
+        yield Check(State.WARNING, "template", f"{name}: shows no news of papers: nobody is told any", advice)
     for slow in joining_of(template).faults:
         yield Check(State.WARNING, "template", f"{name}: slower than need be: {slow}")
     largest = max(len(trial.rendered.html.encode("utf-8", "replace")) for trial in found)

@@ -10,7 +10,7 @@ from digestmail.newsletter import Newsletter
 from digestmail.newsletter.compose import index_of, window_days
 from digestmail.newsletter.subscribe import sync
 from digestmail.ranking import Explanation, choose
-from digestmail.text.identity import arxiv_id, doi, title_key
+from digestmail.text.identity import arxiv_id, doi, title_key, url_key
 
 
 class Verdict(StrEnum):
@@ -19,6 +19,7 @@ class Verdict(StrEnum):
     PROMISED = "in the issue"
     NEXT = "in the next issue"
     CARRIED = "matched, but others rank higher"
+    WITHDRAWN = "withdrawn by its authors before it was sent"
     EXCLUDED = "kept out by a negative keyword"
     BELOW_GATE = "matched, but too little"
     UNMATCHED = "no keyword matches"
@@ -46,12 +47,13 @@ class Explained:
 def find_paper(newsletter: Newsletter, reference: str) -> Paper:
     """The paper of the corpus that ``reference`` names:
 
-    A key, an arXiv id or URL, a DOI, or the title. Raises NotFoundError.
+    A key, an arXiv id or URL, a DOI, the link of a page, or the title. Raises NotFoundError.
     """
     arxiv, doi_found = arxiv_id(reference), doi(reference)
     names = [reference]
     names += [f"arxiv:{arxiv}"] if arxiv else []
     names += [f"doi:{doi_found}"] if doi_found else []
+    names += [page] if (page := url_key(reference)) else []
     for name in (*names, title_key(reference)):
         if found := newsletter.store.corpus.find(name):
             return found
@@ -81,7 +83,7 @@ def _explain(newsletter: Newsletter, subscriber: Subscriber, paper: Paper) -> Ex
     explanation = index.explain(subscriber.profile, paper.key)
     delivery = newsletter.store.deliveries.with_paper(subscriber.email, paper.key)
     promised = newsletter.store.deliveries.promised([subscriber], since).get(subscriber.uid, set())
-    barred = promised | ({paper.key} - inside)
+    barred = promised | ({paper.key} - inside) | index.withdrawn
     ranking = index.ranking(subscriber.profile, barred)
     ranks = [ranked.paper.key for ranked in ranking.papers]
     rank = ranks.index(paper.key) + 1 if paper.key in ranks else None
@@ -97,6 +99,8 @@ def _explain(newsletter: Newsletter, subscriber: Subscriber, paper: Paper) -> Ex
 
 
 def _kept_out(subscriber: Subscriber, paper: Paper, explanation: Explanation, inside: set[str]) -> Verdict:
+    if paper.withdrawn:
+        return Verdict.WITHDRAWN
     if explanation.negatives:
         return Verdict.EXCLUDED
     if subscriber.profile.wanted or subscriber.profile.liked:

@@ -1,12 +1,13 @@
 """Prove: the whole way of one paper to one reader, from the source to the answer of the mail server."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from digestmail.model import Attempt, AttemptEvent, Delivery, DeliveryStatus, Paper
+from digestmail.model import Attempt, AttemptEvent, ChangeKind, Delivery, DeliveryStatus, Paper
 from digestmail.newsletter import Newsletter
 from digestmail.newsletter.explain import Explained, explain
+from digestmail.storage.followups import Told
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,11 @@ def prove(newsletter: Newsletter, email: str, reference: str) -> Proof:
     explained = explain(newsletter, email, reference)
     delivery = explained.delivery
     attempts = newsletter.store.deliveries.past(delivery.id) if delivery else []
-    return Proof(explained.paper, explained, delivery, tuple(_steps(explained.paper, delivery, attempts)))
+    steps = [
+        *_steps(explained.paper, delivery, attempts),
+        *_news(newsletter.store.followups.told(email, explained.paper.key)),
+    ]
+    return Proof(explained.paper, explained, delivery, tuple(sorted(steps, key=lambda step: step.at)))
 
 
 def _steps(paper: Paper, delivery: Delivery | None, attempts: list[Attempt]) -> Iterator[Step]:
@@ -54,6 +59,19 @@ def _steps(paper: Paper, delivery: Delivery | None, attempts: list[Attempt]) -> 
         yield Step(attempt.at, _told(attempt))
 
 
+def _news(told: Iterable[Told]) -> Iterator[Step]:
+    for change in told:
+        yield Step(change.at, _HAPPENED[change.kind])
+        if change.planned_at:
+            yield Step(change.planned_at, f"the issue of {change.slot} tells that it was {_HAPPENED[change.kind]}")
+
+
+_HAPPENED = {
+    ChangeKind.WITHDRAWN: "withdrawn by its authors",
+    ChangeKind.REVISED: "revised: a new version has another abstract",
+    ChangeKind.PUBLISHED: "published under a DOI",
+    ChangeKind.CODE: "given its code",
+}
 _TOLD = {
     AttemptEvent.COMMITTED: "handed over up to the last step, which was put on record",
     AttemptEvent.SENT: "accepted",

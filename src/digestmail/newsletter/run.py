@@ -1,4 +1,4 @@
-"""Run: collect, plan every due slot, finish whatever is unfinished. Calling it again is harmless."""
+"""Run: collect, enrich, plan every due slot, finish whatever is unfinished. Calling it again is harmless."""
 
 import logging
 from contextlib import nullcontext
@@ -11,6 +11,7 @@ from digestmail.newsletter import Newsletter
 from digestmail.newsletter.collect import Collected, ask_sources, store_answers
 from digestmail.newsletter.compose import plan_due
 from digestmail.newsletter.deliver import DeliveryReport, Stop, deliver
+from digestmail.newsletter.enrich import Enriched, enrich
 from digestmail.newsletter.subscribe import Synced, sync
 
 _log = logging.getLogger(__name__)
@@ -22,6 +23,7 @@ class RunReport:
 
     synced: list[Synced] = field(default_factory=list)
     collected: list[Collected] = field(default_factory=list)
+    enriched: list[Enriched] = field(default_factory=list)
     #: how many are active
     subscribers: int = 0
     #: slots planned by this run, empty ones included
@@ -64,6 +66,8 @@ def run(
             raise NotFoundError(f"{only} is not subscribed")
         report.subscribers = newsletter.store.subscribers.count_by_status().get(SubscriberStatus.ACTIVE, 0)
         report.collected = store_answers(newsletter, answers, now)
+        if not dry_run:  # a rehearsal waits for nobody
+            report.enriched = enrich(newsletter, now)
         report.issues = plan_due(newsletter, now, day=day, only=only)
         if not dry_run:
             report.delivered = deliver(newsletter, patient=patient, only=only, stop=stop)

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from digestmail.model import Delivery, DeliveryStatus, SubscriberStatus
 from digestmail.newsletter import Newsletter
+from digestmail.newsletter.sources import gaps_since, silent_feeds
 from digestmail.newsletter.subscribe import sync
 from digestmail.schedule import due_slot
 from digestmail.storage.fetches import Fetched
@@ -21,6 +22,8 @@ UNFINISHED = (
 
 # a day and some time for a slow night, half a day of refusals, two days of silence
 _OVERDUE, _DEFERRED, _SILENT = timedelta(hours=26), timedelta(hours=12), timedelta(hours=48)
+# days that are lost are told for as long as somebody who looks once a day needs to see it
+_TOLD = timedelta(hours=48)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +63,7 @@ def status(newsletter: Newsletter) -> Status:
 def alarms(newsletter: Newsletter, state: Status) -> list[str]:
     """What a watchdog should wake somebody for, one line each. Nothing is changed."""
     now = newsletter.clock()
-    return [*_overdue(newsletter, now), *_stuck(state, now), *_silent(newsletter, now)]
+    return [*_overdue(newsletter, now), *_stuck(state, now), *_silent(newsletter, now), *_missing(newsletter, now)]
 
 
 def _overdue(newsletter: Newsletter, now: datetime) -> Iterator[str]:
@@ -94,3 +97,13 @@ def _silent(newsletter: Newsletter, now: datetime) -> Iterator[str]:
     for fetched, since in newsletter.store.fetches.failing():
         if since < now - _SILENT:
             yield f"silent: {fetched.source} has not answered since {since:%Y-%m-%d %H:%M} UTC: {fetched.error}"
+
+
+def _missing(newsletter: Newsletter, now: datetime) -> Iterator[str]:
+    """Announcements that should be there, and days that no source can give any more."""
+    for name, due in silent_feeds(newsletter, now):
+        yield f"stale: {name} answers, but has not announced what was due on {due}"
+    for source in newsletter.sources:
+        for gap in dict.fromkeys(gaps_since(newsletter, source.name, now - _TOLD)):
+            if gap.lost:
+                yield f"lost: {source.name} could not give {gap}"

@@ -1,17 +1,23 @@
 """What the lanes of a pass ask of the store, many askings in one transaction.
 
-Making a transaction durable takes the disk its time, whatever is in it. So a transaction waits for company: until all
-lanes have asked for something, or for as long as the last one took, so that waiting at most doubles what it costs.
+A transaction takes the disk its time, whatever is in it. So it waits for company: until all lanes wait for it, or for
+as long as the last one took, so that waiting at most doubles what it costs. It is made durable in a thread, and the
+lanes go on. What a lane will want next is claimed when it commits: each message costs its lane one transaction.
 """
 
 import asyncio
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from datetime import datetime
-from typing import Any, TypeVar
+from functools import partial
+from typing import Any, NamedTuple, TypeVar
 
 from digestmail.errors import ClaimLost, StoreError
 from digestmail.model import AttemptEvent, Delivery, DeliveryStatus
 from digestmail.protocols import Clock
-from digestmail.storage.claims import Claims, Commitment, Settlement
+from digestmail.storage.claims import Claims, Commitment, Settlement, Turn
 
 # a database that somebody else has locked for long makes nobody wait as long again
 _LONGEST_WAIT = 0.05
@@ -20,38 +26,58 @@ _Asked = TypeVar("_Asked")
 _Waiting = list[tuple[_Asked, "asyncio.Future[None]"]]
 
 
+class _Asking(NamedTuple):
+    """What shares a transaction."""
+
+    settlements: _Waiting[Settlement]
+    commitments: _Waiting[Commitment]
+    claimants: "list[asyncio.Future[Delivery | None]]"
+
+    @property
+    def lanes(self) -> int:
+        """How many lanes can do nothing before."""
+        return len(self.commitments) + len(self.claimants)
+
+
 class Turns:
     """Claims, commitments and settlements of one pass, in one event loop."""
 
     def __init__(self, claims: Claims, clock: Clock, *, lanes: int, due: datetime, only: str | None) -> None:
         """For so many lanes; ``due`` and ``only`` as in ``Claims.turn``."""
         self._claims, self._clock, self._due, self._only = claims, clock, due, only
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="store")
         self._lanes = lanes
-        #: the lanes that wait for the next transaction, and how long the last one took
-        self._asking: set[asyncio.Task[Any] | None] = set()
-        self._seconds = 0.0
+        #: a transaction, the wait for one, and how long the last one took
+        self._running: asyncio.Future[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self._settlements: _Waiting[Settlement] = []
-        self._commitments: _Waiting[Commitment] = []
-        self._claimants: list[asyncio.Future[Delivery | None]] = []
+        self._began = 0.0
+        self._seconds = 0.0
+        self._asking = _Asking([], [], [])
+        #: claimed for lanes that will ask soon
+        self._ahead: deque[Delivery] = deque()
+        self._is_ending = False
         #: why the store takes nothing any more, if it does not
-        self.broken: StoreError | None = None
+        self.broken: BaseException | None = None
 
     async def claim(self) -> Delivery | None:
         """The next delivery that is due, None when there is none. Raises StoreError."""
-        future: asyncio.Future[Delivery | None] = self._next_turn()
-        self._claimants.append(future)
+        if self._ahead:
+            return self._ahead.popleft()
+        future: asyncio.Future[Delivery | None] = asyncio.get_running_loop().create_future()
+        self._asking.claimants.append(future)
+        self._expect_turn()
         try:
             return await future
         except asyncio.CancelledError:
             if future.done() and not future.cancelled() and (delivery := future.result()):
-                await self.settle(released(delivery, self._clock(), "interrupted"))
+                self._ahead.append(delivery)
             raise
 
     async def commit(self, commitment: Commitment) -> None:
         """Make durable that what follows cannot be taken back. Raises ClaimLost, and StoreError when that fails."""
-        future: asyncio.Future[None] = self._next_turn()
-        self._commitments.append((commitment, future))
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._asking.commitments.append((commitment, future))
+        self._expect_turn()
         await future
 
     def settle(self, settlement: Settlement) -> "asyncio.Future[None]":
@@ -59,76 +85,101 @@ class Turns:
 
         The future raises ClaimLost when another process has claimed the delivery since.
         """
-        future: asyncio.Future[None] = self._next_turn()
-        self._settlements.append((settlement, future))
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._asking.settlements.append((settlement, future))
+        self._expect_turn()
         return future
 
-    def one_less(self) -> None:
-        """A lane has ended: nobody waits for it any more."""
-        self._lanes -= 1
-        if self._timer and len(self._asking) >= self._lanes:
-            self._at_once()
+    def end(self) -> None:
+        """Nobody will ask for more: nothing is claimed ahead any more."""
+        self._is_ending = True
 
-    def _next_turn(self) -> "asyncio.Future[Any]":
-        loop = asyncio.get_running_loop()
-        self._asking.add(asyncio.current_task())
-        if self._timer is None:
-            self._timer = loop.call_later(self._seconds, self._turn)
-        if len(self._asking) >= self._lanes:
-            self._at_once()
-        return loop.create_future()
+    async def close(self) -> None:
+        """Give back what nobody has asked for, and wait until all is stored."""
+        self.end()
+        while self._ahead or self._running or any(self._asking):
+            while self._ahead:
+                self.settle(released(self._ahead.popleft(), self._clock(), "interrupted"))
+            self._begin()
+            if self._running:
+                await asyncio.wait([self._running])
+        self._thread.shutdown()
 
-    def _at_once(self) -> None:
-        """Everybody is here. Not before those who have just asked have said what they ask for."""
-        assert self._timer is not None, "somebody has asked"
-        self._timer.cancel()
-        self._timer = asyncio.get_running_loop().call_later(0, self._turn)
-
-    def _turn(self) -> None:
-        began = asyncio.get_running_loop().time()
-        self._timer = None
-        self._asking.clear()
-        settlements, commitments = _still(self._settlements), _still(self._commitments)
-        claimants = [future for future in self._claimants if not future.done()]
-        self._settlements, self._commitments, self._claimants = [], [], []
-        try:
-            if self.broken:
-                raise self.broken
-            turn = self._claims.turn(
-                self._clock(),
-                settlements=[one for one, _ in settlements],
-                commitments=[one for one, _ in commitments],
-                wanted=len(claimants),
-                due=self._due,
-                only=self._only,
-            )
-        except StoreError as error:
-            self._break(error, settlements, [*(future for _, future in commitments), *claimants])
+    def _expect_turn(self) -> None:
+        """Somebody has asked."""
+        if self._running:
             return
-        asked = [(one.delivery.id, future) for one, future in settlements]
-        for number, future in (*asked, *((one.delivery.id, future) for one, future in commitments)):
-            if number in turn.lost:
-                future.set_exception(ClaimLost(f"delivery {number}: another process has taken over"))
-            else:
-                future.set_result(None)
-        nothing_more: list[Delivery | None] = [None] * (len(claimants) - len(turn.claimed))
-        for claimant, delivery in zip(claimants, [*turn.claimed, *nothing_more], strict=True):
-            claimant.set_result(delivery)
-        self._seconds = min(asyncio.get_running_loop().time() - began, _LONGEST_WAIT)
+        if self._asking.lanes >= self._lanes:
+            self._begin()
+        elif self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(self._seconds, self._begin)
 
-    def _break(self, error: StoreError, settlements: _Waiting[Settlement], others: "list[asyncio.Future[Any]]") -> None:
+    def _begin(self) -> None:
+        if self._timer:
+            self._timer.cancel()
+        self._timer = None
+        if self._running or not any(self._asking):
+            return
+        loop = asyncio.get_running_loop()
+        self._began = loop.time()
+        asking, self._asking = self._asking, _Asking([], [], [])
+        try:
+            turn, commit = self._open(asking)
+        except Exception as error:  # noqa: BLE001 - whatever it is: all of them are told
+            self._break(error, asking)
+        else:
+            self._running = loop.run_in_executor(self._thread, commit)
+            self._running.add_done_callback(partial(self._ended, asking, turn))
+
+    def _open(self, asking: _Asking) -> tuple[Turn, Callable[[], None]]:
+        """A transaction that has only to be made durable, and what does that."""
+        if self.broken:
+            raise self.broken
+        # a lane that commits asks for the next delivery soon: then it need not wait for another transaction
+        wanted = 0 if self._is_ending else asking.lanes - len(self._ahead)
+        with ExitStack() as stack:
+            turn = stack.enter_context(
+                self._claims.open_turn(
+                    self._clock(),
+                    settlements=[one for one, _ in asking.settlements],
+                    commitments=[one for one, future in asking.commitments if not future.done()],
+                    wanted=max(0, wanted),
+                    due=self._due,
+                    only=self._only,
+                )
+            )
+            return turn, stack.pop_all().close
+
+    def _ended(self, asking: _Asking, turn: Turn, commit: "asyncio.Future[None]") -> None:
+        self._running = None
+        self._seconds = min(asyncio.get_running_loop().time() - self._began, _LONGEST_WAIT)
+        if error := commit.exception():
+            self._break(error, asking)
+            return
+        _answer([*asking.settlements, *asking.commitments], turn.lost)
+        self._hand_out(asking.claimants, turn.claimed)
+        if any(self._asking):
+            self._expect_turn()
+
+    def _hand_out(self, claimants: "Sequence[asyncio.Future[Delivery | None]]", claimed: Sequence[Delivery]) -> None:
+        self._ahead.extend(claimed)
+        for claimant in claimants:
+            if not claimant.done():  # who has gone away in the meantime leaves it to the others
+                claimant.set_result(self._ahead.popleft() if self._ahead else None)
+
+    def _break(self, error: BaseException, asking: _Asking) -> None:
         """Nothing was stored: results are remembered, nothing new is begun."""
         self.broken = error
-        for future in others:
-            future.set_exception(error)
+        _fail([*(future for _, future in asking.commitments), *asking.claimants], error)
+        settlements = [future for _, future in asking.settlements]
         try:
-            self._claims.remember([one for one, _ in settlements], self._clock())
+            self._claims.remember([one for one, _ in asking.settlements], self._clock())
         except StoreError as worse:
-            for _, future in settlements:
-                future.set_exception(worse)
+            _fail(settlements, worse)
         else:
-            for _, future in settlements:
-                future.set_result(None)
+            for future in settlements:
+                if not future.done():
+                    future.set_result(None)
 
 
 def released(delivery: Delivery, now: datetime, why: str) -> Settlement:
@@ -136,6 +187,17 @@ def released(delivery: Delivery, now: datetime, why: str) -> Settlement:
     return Settlement(delivery, DeliveryStatus.DEFERRED, AttemptEvent.RELEASED, note=why, next_at=now, tried=False)
 
 
-def _still(waiting: _Waiting[_Asked]) -> _Waiting[_Asked]:
-    """Those who have not gone away."""
-    return [asked for asked in waiting if not asked[1].done()]
+def _answer(waiting: "Sequence[tuple[Settlement | Commitment, asyncio.Future[None]]]", lost: set[int]) -> None:
+    for one, future in waiting:
+        if future.done():
+            continue
+        if one.delivery.id in lost:
+            future.set_exception(ClaimLost(f"delivery {one.delivery.id}: another process has taken over"))
+        else:
+            future.set_result(None)
+
+
+def _fail(futures: "Iterable[asyncio.Future[Any]]", error: BaseException) -> None:
+    for future in futures:
+        if not future.done():
+            future.set_exception(error)

@@ -79,6 +79,15 @@ class Index:
     def _words(self) -> Words:
         return Words(self._reading, Lengths(self._reading))
 
+    @cached_property
+    def withdrawn(self) -> frozenset[str]:
+        """The keys of papers that their authors took back: nobody is to be sent them."""
+        return frozenset(paper.key for paper in self._papers if paper.withdrawn)
+
+    def paper(self, key: str) -> Paper:
+        """The paper with this key. Raises KeyError for one that is not here."""
+        return self._papers[self._columns[key]]
+
     def count_without(self, exclude: AbstractSet[str]) -> int:
         """How many papers there are but those whose key is in ``exclude``."""
         return len(self._papers) - sum(key in self._columns for key in exclude)

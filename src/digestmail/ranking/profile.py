@@ -39,7 +39,7 @@ _FIELDS = {
     "cat": Field.CATEGORY,
 }
 _FIELD = re.compile(r"([A-Za-z]+):(?!//)\s*")
-_WEIGHT = re.compile(r"\s*\^\s*(\S*)$")
+_WEIGHT = re.compile(r"\s*\^\s*([^\s\"]*)$")
 _TOPIC = re.compile(r"\[([^\[\]]*)\]\s*")
 _TOPIC_EXAMPLE = "[systems] quantization"
 _CURLY_QUOTES = str.maketrans("“”„‟″", '"""""')
@@ -194,12 +194,26 @@ def split_keywords(texts: Iterable[str]) -> list[str]:
 
 
 def format_keyword(keyword: Keyword) -> str:
-    """The keyword as people write it; ``parse_keyword`` reads it back."""
+    """The keyword as people write it; ``parse_keyword`` reads it back.
+
+    Quotes make it exact: they are put also where its words alone would be read as something else, ``N:M sparsity`` say.
+    """
+    text = _written(keyword, keyword.phrase)
+    return text if not keyword.exact and _reads_as(keyword, text) else _written(keyword, f'"{keyword.phrase}"')
+
+
+def _written(keyword: Keyword, phrase: str) -> str:
     field = "" if keyword.field is Field.ANY else f"{keyword.field}:"
-    phrase = f'"{keyword.phrase}"' if keyword.exact else keyword.phrase
     weight = "" if keyword.weight == 1.0 else f"^{str(keyword.weight).removesuffix('.0')}"
     text = f"{'-' if keyword.negative else ''}{field}{phrase}{weight}"
     return with_topic(keyword.topic, text) if keyword.topic else text
+
+
+def _reads_as(keyword: Keyword, text: str) -> bool:
+    try:
+        return parse_keyword(text) == keyword
+    except ProfileError:
+        return False
 
 
 def format_keywords(profile: Profile) -> list[str]:

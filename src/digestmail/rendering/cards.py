@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
 from datetime import date
 from enum import StrEnum
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Self
 from urllib.parse import quote, urlsplit
 
@@ -16,7 +16,7 @@ from digestmail.rendering.kept import Kept
 from digestmail.rendering.language import Words
 from digestmail.rendering.reasons import Reason, listed, reasons, weigh
 from digestmail.text.clean import clean_line, shorten
-from digestmail.text.identity import arxiv_id
+from digestmail.text.identity import arxiv_id, is_preprint
 from digestmail.text.quoted import quoted
 from digestmail.text.sentences import gist
 
@@ -25,7 +25,9 @@ _GIST_WIDTH = 220
 _HEADLINE_WIDTH = 70
 _ENTRY_WIDTH = 72  # one line of a mail
 _TEASER_WIDTH = 110
+_VENUE_WIDTH = 60
 _FULL, _CARDS = 3, 10
+_KEPT_PAPERS, _KEPT_MARKS = 4096, 1 << 14
 # arXiv makes HTML of what is submitted since December 2023
 _FIRST_HTML = "2312"
 
@@ -73,13 +75,18 @@ class SharedCard:
     upvotes: int | None
     #: a number or none
     comments: int | None
-    #: the five above in words, what is known of them: `A, B`, `25 Jun 2026`, `cs.LG`, `57 upvotes`, `3 comments`
+    #: where it was published: `Nature`
+    venue: str
+    #: how often others cite it; a number or none
+    citations: int | None
+    #: the seven above in words, what is known of them: `A, B`, `25 Jun 2026`, `cs.LG`, `57 upvotes`, `3 comments`,
+    #: `Nature`, `12 citations`
     facts: tuple[str, ...]
     #: one sentence of the abstract, the one that says what was done; empty in a `line`
     gist: str
     #: whether `abstract` says anything
     has_abstract: bool
-    #: where to read the paper, then its code and project, each with `label` and `url`
+    #: where to read the paper, then an open copy, its code and project, each with `label` and `url`
     links: tuple[Link, ...]
 
 
@@ -118,6 +125,8 @@ class Shared:
     """What all readers of a language share of one paper: its card, and the texts that are one's own when marked."""
 
     card: SharedCard
+    #: the language
+    words: Words
     title: Excerpt
     abstract: Excerpt
     #: the title as a subject and the contents list have it
@@ -127,12 +136,12 @@ class Shared:
     teaser: str
 
 
-def _shared(key: tuple[Paper, Tier, Words]) -> Shared:
-    paper, tier, words = key
+def _shared(words: Words, tier: Tier, paper: Paper) -> Shared:
     title, abstract = whole(paper.title, fallback=words.gettext("Untitled")), _abstract(paper.abstract, tier)
     card = _shared_card(paper, tier, words, has_abstract=bool(str(abstract)))
     return Shared(
         card,
+        words,
         title,
         abstract,
         headline=shorten(str(title), _HEADLINE_WIDTH),
@@ -141,23 +150,37 @@ def _shared(key: tuple[Paper, Tier, Words]) -> Shared:
     )
 
 
-def spans(marked: Iterable[Hit], field: Field) -> Iterator[tuple[int, int]]:
+def spans(marked: Iterable[Hit], field: Field) -> list[tuple[int, int]]:
     """What a field has marked. Some words of a keyword, here and there, would be a page full of bold."""
-    return (span for hit in marked for one in hit.places if one.field is field and one.written for span in one.spans)
+    return [span for hit in marked for one in hit.places if one.field is field and one.written for span in one.spans]
 
 
-def _marked(key: tuple[Shared, frozenset[Hit]]) -> tuple[bytes, bytes]:
+_Marks = tuple[bytes, bytes]
+_MarksKey = tuple[Shared, frozenset[Hit]]
+
+
+def _marked(key: _MarksKey) -> _Marks:
     shared, marked = key
-    texts = ((shared.title, Field.TITLE), (shared.abstract, Field.ABSTRACT))
-    title, abstract = [quoted(text.html(spans(marked, field))) for text, field in texts]
-    return title, abstract
+    return _marked_title(key)[0], quoted(shared.abstract.html(spans(marked, Field.ABSTRACT)))
+
+
+def _marked_title(key: _MarksKey) -> _Marks:
+    shared, marked = key
+    return quoted(shared.title.html(spans(marked, Field.TITLE))), b""
 
 
 #: title and abstract in HTML with some hits marked, as quoted-printable: readers with the same keywords share them
-QUOTED_MARKS: Kept[tuple[Shared, frozenset[Hit]], tuple[bytes, bytes]] = Kept(1 << 14, _marked)
+QUOTED_MARKS: Kept[_MarksKey, _Marks] = Kept(_KEPT_MARKS, _marked)
+#: the same for templates that show no abstract
+QUOTED_TITLES: Kept[_MarksKey, _Marks] = Kept(_KEPT_MARKS, _marked_title)
 
-#: papers in the words of a language
-SHARED: Kept[tuple[Paper, Tier, Words], Shared] = Kept(4096, _shared)
+
+def _shelves(words: Words) -> dict[Tier, Kept[Paper, Shared]]:
+    return {tier: Kept(_KEPT_PAPERS, partial(_shared, words, tier)) for tier in Tier}
+
+
+#: papers in the words of a language, by how much room they get
+SHARED: Kept[Words, dict[Tier, Kept[Paper, Shared]]] = Kept(32, _shelves)
 
 
 def _shared_card(paper: Paper, tier: Tier, words: Words, *, has_abstract: bool) -> SharedCard:
@@ -170,6 +193,8 @@ def _shared_card(paper: Paper, tier: Tier, words: Words, *, has_abstract: bool) 
         category=clean_line(paper.categories[0]) if paper.categories else "",
         upvotes=paper.upvotes,
         comments=paper.comments,
+        venue=_venue(paper),
+        citations=paper.citations,
         facts=tuple(_facts(paper, words)),
         gist="" if tier is Tier.LINE else _gist(paper.abstract),
         has_abstract=has_abstract,
@@ -225,6 +250,14 @@ def _facts(paper: Paper, words: Words) -> Iterator[str]:
         yield words.ngettext("%(num)s upvote", "%(num)s upvotes", paper.upvotes)
     if paper.comments:
         yield words.ngettext("%(num)s comment", "%(num)s comments", paper.comments)
+    if venue := _venue(paper):
+        yield venue
+    if paper.citations:
+        yield words.ngettext("%(num)s citation", "%(num)s citations", paper.citations)
+
+
+def _venue(paper: Paper) -> str:
+    return shorten(clean_line(paper.venue or ""), _VENUE_WIDTH)
 
 
 def _byline(paper: Paper, words: Words) -> str:
@@ -250,24 +283,43 @@ def _own_links(paper: Paper, words: Words) -> Iterator[Link]:
             yield Link("HTML", f"https://arxiv.org/html/{quote(own)}")
         if paper.upvotes is not None:  # votes are cast there, so the paper has a page there
             yield Link("Hugging Face", f"https://huggingface.co/papers/{quote(own)}")
+    preprint = paper.key.removeprefix("doi:") if is_preprint(paper.key.removeprefix("doi:")) else None
+    if preprint and paper.doi != preprint and (url := web(paper.url)):
+        yield Link(words.gettext("Preprint"), url)
     if paper.doi and not arxiv_id(paper.doi):
-        yield Link("DOI", f"https://doi.org/{quote(clean_line(paper.doi), safe='/:;().')}")
-    elif not own and (url := _web(paper.url)):
+        yield Link("DOI", doi_url(paper.doi))
+    elif not own and (url := web(paper.url)):
         searches = urlsplit(url).hostname in ("arxiv.org", "www.arxiv.org") and urlsplit(url).path.startswith("/search")
         yield Link(words.gettext("Find on arXiv") if searches else words.gettext("Read"), url)
 
 
 def _related_links(paper: Paper, words: Words) -> Iterator[Link]:
-    """What belongs to it; some papers name themselves, or their code twice."""
+    """What belongs to it; some papers name themselves, or their code twice. A preprint is an open copy itself."""
     seen = {url for link in _own_links(paper, words) for url in (link.url, link.url + "/")}
-    for label, address in ((words.gettext("Code"), paper.code_url), (words.gettext("Project"), paper.project_url)):
-        url = _web(address)
+    is_open = paper.arxiv_id or is_preprint(paper.key.removeprefix("doi:"))
+    named = (
+        (words.gettext("Open access"), None if is_open else paper.open_access_url),
+        (words.gettext("Code"), paper.code_url),
+        (words.gettext("Project"), paper.project_url),
+    )
+    for label, address in named:
+        url = web(address)
         if url and url not in seen and not (paper.arxiv_id and arxiv_id(url) == paper.arxiv_id):
             seen.add(url)
             yield Link(label, url)
 
 
-def _web(address: str | None) -> str | None:
+def url_of(paper: Paper, words: Words) -> str:
+    """Where its title leads; empty when no address is known."""
+    return next((link.url for link in _own_links(paper, words)), "")
+
+
+def doi_url(doi: str) -> str:
+    """Where a DOI leads."""
+    return f"https://doi.org/{quote(clean_line(doi), safe='/:;().')}"
+
+
+def web(address: str | None) -> str | None:
     """The address if a mail may link to it: http or https, with a host, in ASCII; else None."""
     if not address:
         return None

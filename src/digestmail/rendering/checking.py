@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html.parser import HTMLParser
 
 from digestmail.model import Issue, Rendered
@@ -52,7 +52,9 @@ class Trial:
 
 def trials(template: CompiledTemplate) -> Iterator[Trial]:
     """Every extreme, made with ``template`` as issues are made. Raises TemplateError where it cannot be filled."""
-    for name, issue in extremes().items():
+    for name, extreme in extremes().items():
+        # whoever does not show news of papers is given none
+        issue = extreme if template.shows("followups") else replace(extreme, followups=())
         fitted = fit(issue, joining_of(template), unsubscribe_url=UNSUBSCRIBE_URL, limit=LIMIT - _SPARE)
         urls = {"unsubscribe_url": UNSUBSCRIBE_URL, "preferences_url": PREFERENCES_URL}
         plain = render_issue(fitted.issue, template, tiers=fitted.tiers, **urls)
@@ -101,11 +103,13 @@ def _left_behind(_: Issue, said: Rendered, page: Page) -> Iterator[str]:
 def _papers(issue: Issue, said: Rendered, page: Page) -> Iterator[str]:
     """Every paper must be told, in HTML and in text; white space, signs and scripts may differ."""
     told = {"HTML": _letters(page.text), "text": _letters(said.text)}
-    for ranked in issue.papers:
-        title = _letters(_INVISIBLE.sub("", ranked.paper.title))[:_TITLE_SHOWN]
+    papers = [("a paper", ranked.paper) for ranked in issue.papers]
+    papers += [("news of a paper", change.paper) for change in issue.followups]
+    for what, paper in papers:
+        title = _letters(_INVISIBLE.sub("", paper.title))[:_TITLE_SHOWN]
         for part, words in told.items():
             if title not in words:
-                yield f"the {part} lacks a paper: {ranked.paper.title[:_TITLE_SHOWN]!r}"
+                yield f"the {part} lacks {what}: {paper.title[:_TITLE_SHOWN]!r}"
 
 
 def _letters(text: str) -> str:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import jinja2
-from jinja2 import nodes
+from jinja2 import meta, nodes
 
 from digestmail.errors import TemplateError
 from digestmail.model import Rendered
@@ -89,6 +89,13 @@ class CompiledTemplate:
             subject=clean_line(self.subject.fill(context)),
             html=self.html.fill(context),
             text=self.text.fill(context),
+        )
+
+    def shows(self, name: str) -> bool:
+        """Whether both bodies use the variable ``name``."""
+        return all(
+            name in meta.find_undeclared_variables(part.template.environment.parse(part.source))
+            for part in (self.html, self.text)
         )
 
     def parts(self) -> dict[str, object]:

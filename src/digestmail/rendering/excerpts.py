@@ -1,7 +1,7 @@
 """Titles and abstracts as a card shows them: cut to sentences, with the matched words marked. Pure."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from typing import Self
 
 from markupsafe import Markup, escape
@@ -35,36 +35,63 @@ class Printed(str):
         return self._html
 
 
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """Words of ours that print themselves, with links in HTML; told apart by both forms, so that they can be kept."""
+
+    #: lines, wrapped
+    text: str
+    html: Markup
+
+    def __str__(self) -> str:
+        return self.text
+
+    def __html__(self) -> Markup:
+        return self.html
+
+    def __bool__(self) -> bool:
+        return bool(self.text)
+
+
 @dataclass(frozen=True, slots=True, eq=False)  # known by identity: a shared card has each of its excerpts once
 class Excerpt:
     """Parts of one text in its order: what is shown of it, and where in the source each part stood."""
 
     #: (where it begins in the source, the words); None for words that the source does not have
     pieces: tuple[tuple[int | None, str], ...]
+    #: what makes HTML of any part of it: marks cut it anew for every reader
+    _print: Callable[[str], str] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_print", _printer(str(self)))
 
     def __str__(self) -> str:
-        return "".join(words for _, words in self.pieces)
+        return "".join([words for _, words in self.pieces])
 
     def marked(self, spans: Iterable[Span]) -> Printed:
         """The excerpt with these ranges of the source in ``<b>``; ranges that do not fit into a part are left out."""
-        return Printed(str(self), self.html(spans))
+        return Printed(str(self), Markup(self.html(spans)))  # noqa: S704 - every piece of it is escaped
 
-    def html(self, spans: Iterable[Span]) -> Markup:
+    def html(self, spans: Iterable[Span]) -> str:
         """The same, only in HTML."""
-        ordered = sorted(spans)
-        parts = [part for start, words in self.pieces for part in _parts(start, words, ordered)]
-        return Markup("".join(parts))  # noqa: S704 - every piece of it is escaped
+        ordered, html = sorted(spans), self._print
+        parts: list[str] = []
+        for start, words in self.pieces:
+            end = 0
+            for first, last in ordered if start is not None else ():
+                begin, stop = first - (start or 0), last - (start or 0)
+                if end <= begin < stop <= len(words):
+                    parts += html(words[end:begin]), "<b>", html(words[begin:stop]), "</b>"
+                    end = stop
+            parts.append(html(words[end:]))
+        return "".join(parts)
 
 
-def _parts(start: int | None, words: str, spans: Sequence[Span]) -> Iterator[str]:
-    html = to_html if has_scripts(words) else escape  # looked for once: there are many parts
-    end, length = 0, len(words)
-    for first, last in spans if start is not None else ():
-        begin, stop = first - (start or 0), last - (start or 0)
-        if end <= begin < stop <= length:
-            yield f"{html(words[end:begin])}<b>{html(words[begin:stop])}</b>"
-            end = stop
-    yield html(words[end:])
+def _printer(text: str) -> Callable[[str], str]:
+    """``to_html``, or what does the same for parts of this text in less time."""
+    if has_scripts(text):
+        return to_html
+    return escape if escape(text) != text else str
 
 
 def whole(text: str, fallback: str = "") -> Excerpt:

@@ -3,12 +3,25 @@
 Everything in them is made up. They are ranked by the code that ranks real ones.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 
-from digestmail.model import Gate, Issue, Keyword, MailingList, Paper, Profile, Receipt, Subscriber
+from digestmail.model import (
+    Change,
+    ChangeKind,
+    Gate,
+    Issue,
+    Keyword,
+    Lull,
+    MailingList,
+    Paper,
+    Profile,
+    Quiet,
+    Receipt,
+    Subscriber,
+)
 from digestmail.ranking import Index
 from digestmail.ranking.profile import parse_keywords, with_topic
 from digestmail.text.tex import to_text
@@ -75,11 +88,17 @@ def extremes() -> Mapping[str, Issue]:
         "topics": _issue(ten, parse_keywords(topics)),
         "by upvotes": _issue(ten, Profile()),
         "samples": _issue([replace(paper, sample=True) for paper in ten[:3]], mine),
+        "published papers": _issue([*map(_published, ten)], mine),
         "bare papers": _issue([_bare(paper) for paper in ten], mine),
         "right to left": _issue([*_foreign(), *ten[:2]], mine),
         "long titles": _issue(_long(), mine),
         "TeX": _issue(_mathematical(), mine),
         "hostile": _hostile(),
+        "news": replace(_issue(many[:12], mine), followups=tuple(_news(many[12:22]))),
+        "news only": replace(_issue([], mine), followups=tuple(_news([many[12], *_foreign()]))),
+        "hostile news": replace(_hostile(), followups=tuple(_hostile_news())),
+        "a quiet day": replace(_issue([], mine), lull=_lull(many[:2])),
+        "a hostile quiet day": replace(_issue([], mine), lull=_lull([ranked.paper for ranked in _hostile().papers])),
         **{f"in {code}": _issue(ten, mine, language=code) for code in ("de", "fr", "es", "zh")},
     }
 
@@ -127,6 +146,19 @@ def _paper(number: int) -> Paper:
     )
 
 
+def _published(paper: Paper) -> Paper:
+    """As an index of publications knows it."""
+    number = paper.key[-5:]
+    return replace(
+        paper,
+        key=f"doi:10.1101/{number}" if paper.comments else f"doi:10.1234/{number}",
+        doi=f"10.1234/{number}",
+        venue=f"Journal of {paper.title}" if paper.comments else "Nature",
+        citations=17 * int(number),
+        open_access_url=f"https://repository.example.org/{number}.pdf?x=1&y=2",
+    )
+
+
 def _bare(paper: Paper) -> Paper:
     """As little as a source may know of a paper."""
     return Paper(key=f"title:{paper.key[-5:]}", title=paper.title, author_count=3, upvotes=0, comments=0)
@@ -166,6 +198,35 @@ def _mathematical() -> list[Paper]:
     return [*read, *written]
 
 
+def _news(papers: Iterable[Paper]) -> Iterator[Change]:
+    """All that can happen to papers, in turn, and to the first of them all of it."""
+    for number, paper in enumerate(papers):
+        newer = replace(paper, version=number + 2)
+        before, after = paper.abstract, paper.abstract.replace("99.2%", "98.7%").replace("nine", "eleven")
+        facts = {
+            ChangeKind.WITHDRAWN: ("", ""),
+            ChangeKind.REVISED: (before, after if number % 2 else f"{_SENTENCES[1]} That is all we found."),
+            ChangeKind.PUBLISHED: ("", f"10.1000/example.{number}"),
+            ChangeKind.CODE: ("", f"https://github.com/example/project-{number}"),
+        }
+        kinds = [*ChangeKind] if not number else [[*ChangeKind][number % 4]]
+        yield from (Change(10 * number + place, newer, kind, _NOON, *facts[kind]) for place, kind in enumerate(kinds))
+
+
+def _hostile_news() -> Iterator[Change]:
+    for number, ranked in enumerate(_hostile().papers):
+        words, paper = ranked.paper.title, ranked.paper
+        before = f"{_SENTENCES[1]} {words}"
+        yield Change(3 * number, paper, ChangeKind.REVISED, _NOON, before, f"{_SENTENCES[1]} {words} {_HOSTILE[0]}")
+        yield Change(3 * number + 1, paper, ChangeKind.PUBLISHED, _NOON, "", f"10.1000/{words}")
+        yield Change(3 * number + 2, paper, ChangeKind.CODE, _NOON, "", f"https://example.org/{words}")
+
+
+def _lull(nearest: Sequence[Paper]) -> Lull:
+    names = ("huggingface", "arxiv:cs.LG", _HOSTILE[0], "d", "e", "f")
+    return Lull(why=Quiet.UNMATCHED, new=1204, down=names, stale=names[:2], nearest=tuple(nearest), next_day=_DAY)
+
+
 def _hostile() -> Issue:
     papers = [
         replace(
@@ -174,6 +235,7 @@ def _hostile() -> Issue:
             abstract=f"{words} quantization {' '.join(_HOSTILE)}",
             authors=(words, _HOSTILE[0]),
             organization=words,
+            venue=words,
             url="javascript:alert(1)",
             code_url=f'https://example.org/"onmouseover="alert(1)/{number}<b>{{{{7*191}}}}',
             project_url="data:text/html,<script>alert(1)</script>",

@@ -9,7 +9,9 @@ from typing import TypedDict
 from digestmail.model import Issue, Rendered
 from digestmail.rendering.cards import Card, Tier, card
 from digestmail.rendering.compile import CompiledTemplate
+from digestmail.rendering.excerpts import Passage
 from digestmail.rendering.outline import Own, Shape, outline
+from digestmail.rendering.passages import FollowUp
 
 # fewer papers are seen at a glance without a list of them
 _CONTENTS_FROM = 4
@@ -70,6 +72,10 @@ class IssueContext(TypedDict):
     groups: tuple[Group, ...]
     #: the same papers without their groups
     cards: tuple[Card, ...]
+    #: why there are no papers, in sentences, with what came closest; empty in an issue with papers. It prints itself
+    quiet: Passage
+    #: news of papers that the reader has, each as below: withdrawn, a new version, published, code
+    followups: tuple[FollowUp, ...]
     #: true when sample papers stand in for live ones: say so
     sample: bool
     #: true when the reader has neither keywords nor likes
@@ -147,6 +153,8 @@ def context(shape: Shape, own: Own, cards: Sequence[Card]) -> dict[str, object]:
         uncontained=sum(tiers.count(Tier.LINE) for tiers in shape.tiers),
         groups=groups,
         cards=tuple(cards),
+        quiet=own.quiet,
+        followups=own.followups,
         sample=shape.sample,
         by_upvotes=shape.by_upvotes,
         by_likes=shape.by_likes,

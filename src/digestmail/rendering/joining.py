@@ -12,9 +12,10 @@ from typing import NamedTuple
 from markupsafe import escape
 
 from digestmail.model import Encoded, Issue, RankedPaper, Rendered
-from digestmail.rendering.cards import QUOTED_MARKS, Shared, Tier, printed_number
+from digestmail.rendering.cards import Shared, Tier, printed_number
 from digestmail.rendering.compile import CompiledTemplate
 from digestmail.rendering.environment import fold
+from digestmail.rendering.excerpts import Passage
 from digestmail.rendering.issue import render_issue
 from digestmail.rendering.kept import Kept
 from digestmail.rendering.language import Words
@@ -26,13 +27,15 @@ from digestmail.text.quoted import quoted, unquoted
 
 _KEPT_TEMPLATES, _KEPT_NUMBERS, _KEPT_WORDS = 8, 1024, 8192
 _Wrapping = tuple[int, int] | None
+# one reader's words; a passage looks otherwise in HTML than in text, and is no string: its equal would be
+_Own = str | Passage
 
 
 class _Cards(NamedTuple):
-    """The cards of an issue, encoded, in the order of their numbers."""
+    """The cards of an issue, encoded, in the order of their numbers, each in pieces to join."""
 
-    html: list[bytes]
-    text: list[bytes]
+    html: list[tuple[bytes, ...]]
+    text: list[tuple[bytes, ...]]
 
 
 class Joining:
@@ -77,7 +80,7 @@ class Joining:
         """The HTML of each card, encoded, in the order of their numbers; none when cards cannot be shared."""
         said = outline(issue, unsubscribe_url, tiers=tiers)
         cards = _cards(self._pieces, said.papers, said.shape.words) if self._pieces else None
-        return cards.html if cards else []
+        return [b"".join(card) for card in cards.html] if cards else []
 
     def _joined(self, said: Outline) -> Encoded | None:
         """None when not all can be shared, or the template has a mistake: filling it plainly tells where."""
@@ -89,53 +92,54 @@ class Joining:
         cards = _cards(self._pieces, papers, shape.words) if subject is not None else None
         if shell is None or subject is None or cards is None:
             return None
-        html = _filled(shell.html, own.words, cards.html, _IN_HTML)
-        return Encoded(subject, html, _filled(shell.text, own.words, cards.text, _IN_TEXT))
+        own_words = own.words
+        html = _filled(shell.html, own_words, cards.html, _IN_HTML)
+        return Encoded(subject, html, _filled(shell.text, own_words, cards.text, _IN_TEXT))
 
 
 def _filled(
-    shell: Slotted, own: Sequence[str], cards: Sequence[bytes], kept: Kept[tuple[str, _Wrapping], bytes]
+    shell: Slotted,
+    own: Sequence[_Own],
+    cards: Sequence[tuple[bytes, ...]],
+    kept: Kept[tuple[_Own, _Wrapping], bytes],
 ) -> tuple[bytes, ...]:
     pieces: list[bytes] = []
     for text, (name, at, wrapping) in zip(shell.texts, shell.places, strict=False):  # one more text than places
-        pieces += text, cards[at] if name == CARD else kept[own[at], wrapping]
+        pieces.append(text)
+        if name == CARD:
+            pieces += cards[at]
+        else:
+            pieces.append(kept[own[at], wrapping])
     return (*pieces, shell.texts[-1])
 
 
-def _in_html(key: tuple[str, _Wrapping]) -> bytes:
+def _in_html(key: tuple[_Own, _Wrapping]) -> bytes:
     words, wrapping = key
-    return quoted(escape(fold(words, *wrapping) if wrapping else words))
+    return quoted(escape(fold(str(words), *wrapping) if wrapping else words))
 
 
-def _in_text(key: tuple[str, _Wrapping]) -> bytes:
+def _in_text(key: tuple[_Own, _Wrapping]) -> bytes:
     words, wrapping = key
-    return quoted(fold(words, *wrapping) if wrapping else words)
+    return quoted(fold(str(words), *wrapping) if wrapping else str(words))
 
 
-_IN_HTML: Kept[tuple[str, _Wrapping], bytes] = Kept(_KEPT_WORDS, _in_html)
-_IN_TEXT: Kept[tuple[str, _Wrapping], bytes] = Kept(_KEPT_WORDS, _in_text)
+_IN_HTML: Kept[tuple[_Own, _Wrapping], bytes] = Kept(_KEPT_WORDS, _in_html)
+_IN_TEXT: Kept[tuple[_Own, _Wrapping], bytes] = Kept(_KEPT_WORDS, _in_text)
 
 
 def _cards(pieces: SharedPieces, papers: Sequence[tuple[RankedPaper, Shared]], words: Words) -> _Cards | None:
     cards = _Cards([], [])
     for number, (ranked, shared) in enumerate(papers, 1):
         told, marked = weigh(ranked.matches)
-        card = pieces.cards[shared, words, bool(told)]
+        card = pieces.cards[bool(told)][shared]
         if card is None:
             return None
-        (html, in_html), (text, in_text), all_reasons = card
-        number_in_html, number_in_text = _quoted_number(number)
-        reasons_in_html, reasons_in_text = quoted_reasons(told if all_reasons else told[:1], words)
+        around, pick_html, pick_text, all_reasons, marks = card
+        reasons = quoted_reasons(told if all_reasons else told[:1], words)
         # in the order of ON_CARD
-        own = (
-            number_in_html,
-            *reasons_in_html,
-            *QUOTED_MARKS[shared, marked],
-            number_in_text,
-            *reasons_in_text,
-        )
-        cards.html.append(html % in_html(own))
-        cards.text.append(text % in_text(own))
+        row = _quoted_number(number) + reasons + marks[shared, marked] + around
+        cards.html.append(pick_html(row))
+        cards.text.append(pick_text(row))
     return cards
 
 

@@ -5,13 +5,16 @@ from datetime import date
 from functools import lru_cache
 from typing import NamedTuple, cast
 
-from digestmail.model import Cadence, CadenceKind, Field, Issue, Keyword, RankedPaper, Receipt
+from digestmail.model import Cadence, CadenceKind, Field, Issue, Keyword, Lull, RankedPaper, Receipt
 from digestmail.ranking.profile import format_keyword
 from digestmail.rendering.cards import SHARED, Shared, Tier, tier
+from digestmail.rendering.excerpts import Passage
 from digestmail.rendering.language import Words, language
-from digestmail.text.clean import clean_line
+from digestmail.rendering.passages import FollowUp, followups, lull, reason
+from digestmail.text.clean import clean_line, shorten
 
 _KEYWORDS_SHOWN = 6
+_PREVIEW_WIDTH = 180
 
 
 class Shape(NamedTuple):
@@ -28,6 +31,8 @@ class Shape(NamedTuple):
     cadence: str
     #: how much room each paper gets, group by group
     tiers: tuple[tuple[Tier, ...], ...]
+    #: of how many papers there is news
+    news: int
 
     @property
     def size(self) -> int:
@@ -46,15 +51,18 @@ class Own(NamedTuple):
     keywords: str
     unsubscribe_url: str
     preferences_url: str
+    quiet: Passage
     #: of the groups
     headings: tuple[str, ...]
     #: of all papers, as the contents list has them
     titles: tuple[str, ...]
+    followups: tuple[FollowUp, ...]
 
     @property
-    def words(self) -> tuple[str, ...]:
+    def words(self) -> tuple[str | Passage, ...]:
         """All of it in one row."""
-        return (*cast("tuple[str, ...]", self[:-2]), *self.headings, *self.titles)
+        news = [words for one in self.followups for words in (one.title, one.url, one.news)]
+        return (*cast("tuple[str | Passage, ...]", self[:-3]), *self.headings, *self.titles, *news)
 
 
 class Outline(NamedTuple):
@@ -81,33 +89,39 @@ def outline(
     words, profile, reader = language(issue.language), issue.subscriber.profile, issue.subscriber
     wanted = profile.wanted
     asks = _Asks(bool(wanted), bool(profile.liked), any(ranked.topic for ranked in issue.papers))
-    groups = list(_groups(issue, tiers, wanted, asks, words))
-    papers = [(ranked, SHARED[ranked.paper, room, words]) for _, group in groups for ranked, room in group]
+    pairs = list(zip(issue.papers, tiers or _rooms(len(issue.papers)), strict=True))
+    groups = list(_groups(pairs, wanted, asks, words))
+    shelves = SHARED[words]
+    papers = [(ranked, shelves[room][ranked.paper]) for _, group in groups for ranked, room in group]
+    news, quiet = followups(issue.followups, words), lull(issue.lull, words)
     newsletter, address = clean_line(issue.mailing_list.name), clean_line(reader.email)
     cadence, keywords = _cadence(reader.cadence, words), _keywords((*wanted, *profile.unwanted), words)
     shape = Shape(
         newsletter=newsletter,
         date=issue.slot,
         words=words,
-        intro=_intro(asks, len(papers), words),
+        intro=_intro(asks, len(papers), bool(news), words),
         sample=issue.sample,
         by_upvotes=not (asks.keywords or asks.likes),
         by_likes=asks.likes and not asks.keywords,
         by_topic=asks.topics,
         cadence=cadence,
         tiers=tuple([tuple([room for _, room in group]) for _, group in groups]),
+        news=len(news),
     )
     own = Own(
         headline=papers[0][1].headline if papers else "",
-        preview=_preview([shared for _, shared in papers[:2]], words),
+        preview=_preview([shared for _, shared in papers[:2]], news, issue.lull, words),
         receipt=_receipt(issue.receipt, asks.keywords or asks.likes, reader.cadence.kind is CadenceKind.DAILY, words),
         subscription=_subscription(address, newsletter, cadence, keywords, asks, words),
         address=address,
         keywords=keywords,
         unsubscribe_url=unsubscribe_url,
         preferences_url=preferences_url or "",
+        quiet=quiet,
         headings=tuple([heading for heading, _ in groups]),
         titles=tuple([shared.entry for _, shared in papers]),
+        followups=news,
     )
     return Outline(shape, own, papers)
 
@@ -115,20 +129,24 @@ def outline(
 _Group = tuple[str, Sequence[tuple[RankedPaper, Tier]]]
 
 
+@lru_cache(maxsize=256)
+def _rooms(papers: int) -> tuple[Tier, ...]:
+    return tuple([tier(place) for place in range(papers)])
+
+
 def _groups(
-    issue: Issue, tiers: Sequence[Tier] | None, wanted: Sequence[Keyword], asks: _Asks, words: Words
+    pairs: Sequence[tuple[RankedPaper, Tier]], wanted: Sequence[Keyword], asks: _Asks, words: Words
 ) -> Iterator[_Group]:
     """The papers by topic, in the order of the profile's topics, then those without one, then those in brief."""
-    rooms = tiers or [tier(at) for at in range(len(issue.papers))]
-    pairs = list(zip(issue.papers, rooms, strict=True))
-    cards = [pair for pair in pairs if pair[1] is not Tier.LINE]
-    if any(ranked.topic for ranked, _ in cards):
+    brief = Tier.LINE
+    cards = [pair for pair in pairs if pair[1] is not brief]
+    if asks.topics and any(ranked.topic for ranked, _ in cards):
         yield from _by_topics(cards, wanted, words)
     elif cards:
         yield "", cards
     if len(cards) < len(pairs):
         also = words.gettext("Also matched") if asks.keywords or asks.likes else words.gettext("More papers")
-        yield also, [pair for pair in pairs if pair[1] is Tier.LINE]
+        yield also, [pair for pair in pairs if pair[1] is brief]
 
 
 def _by_topics(cards: Sequence[tuple[RankedPaper, Tier]], wanted: Sequence[Keyword], words: Words) -> Iterator[_Group]:
@@ -141,18 +159,21 @@ def _by_topics(cards: Sequence[tuple[RankedPaper, Tier]], wanted: Sequence[Keywo
             yield clean_line(topic) or words.gettext("More"), sorted(group, key=lambda pair: -pair[0].score)
 
 
-def _preview(best: Sequence[Shared], words: Words) -> str:
+def _preview(best: Sequence[Shared], news: Sequence[FollowUp], why: Lull | None, words: Words) -> str:
     """The subject has the first title; this has what that paper did, and the next title."""
+    if not best and news:
+        return shorten(f"{news[0].title}: {' '.join(news[0].news.text.split())}", _PREVIEW_WIDTH)
     if not best:
-        return words.gettext("Nothing new matched today.")
+        return reason(why, words) if why else words.gettext("Nothing new matched today.")
     parts = [best[0].teaser, *[shared.headline for shared in best[1:]]]
     return " · ".join(filter(None, parts)) or str(best[0].title)
 
 
 @lru_cache(maxsize=1024)
-def _intro(asks: _Asks, size: int, words: Words) -> str:
+def _intro(asks: _Asks, size: int, news: bool, words: Words) -> str:
     if not size:
-        return words.gettext("A quiet day.")
+        quiet = words.gettext("A quiet day.")
+        return words.gettext("No new papers, but news of papers that you have.") if news else quiet
     if not asks.keywords:
         if asks.likes:
             return words.gettext("Papers like those you asked for more of.")
@@ -184,6 +205,10 @@ def _receipt(receipt: Receipt, weighed: bool, daily: bool, words: Words) -> str:
                 "%(num)s kept out by your negative keywords",
                 receipt.excluded,
             )
+        )
+    if receipt.withdrawn:
+        parts.append(
+            words.ngettext("%(num)s withdrawn by its authors", "%(num)s withdrawn by their authors", receipt.withdrawn)
         )
     parts.append(words.ngettext("%(num)s here", "%(num)s here", receipt.shown))
     if receipt.carried > 0:

@@ -29,9 +29,7 @@ _TOLD = 3
 _KEPT = 1 << 14
 
 _QUOTED_NEXT_ITEM, _QUOTED_NEXT_IN_HTML = quoted(_NEXT_ITEM), quoted(_NEXT_IN_HTML)
-# as quoted-printable: all reasons, and the first alone
-_List = tuple[bytes, bytes]
-_NO_REASONS: tuple[_List, _List] = ((b"", b""), (b"", b""))
+_NO_REASONS = (b"", b"", b"", b"")
 
 
 class _Said(NamedTuple):
@@ -86,18 +84,20 @@ def weigh(matches: Sequence[Match]) -> Weighed:
     Reasons are told the weightiest first, then those against the paper. Of more than four only three are told one by
     one: the line is read in seconds, and mail clients cut long messages.
     """
+    hits: list[Hit] = []
     points: list[float] = []
     marked: list[Hit] = []
     for match in matches:
-        points.append(match.points)
         hit = match.hit
+        hits.append(hit)
+        points.append(match.points)
         if hit.written:
             marked.append(hit)
     # a set: whatever weights a reader's keywords have
-    return _told(matches, points), frozenset(marked)
+    return _told(hits, points), frozenset(marked)
 
 
-def _told(matches: Sequence[Match], points: Sequence[float]) -> list[Told]:
+def _told(hits: Sequence[Hit], points: Sequence[float]) -> list[Told]:
     """The reasons with their shares, which add up to 100; a single one has none."""
     wanted = len(points)
     while wanted and points[wanted - 1] <= 0:
@@ -106,13 +106,13 @@ def _told(matches: Sequence[Match], points: Sequence[float]) -> list[Told]:
     if wanted > 1:
         shares = percentages(points[:wanted])
         count = wanted if wanted <= _TOLD + 1 else _TOLD
-        told = [(match.hit, share, False) for match, share in zip(matches[:count], shares, strict=False)]
+        told = [(hit, share, False) for hit, share in zip(hits[:count], shares, strict=False)]
         if count < wanted:
             told.append((wanted - count, sum(shares[count:]), False))
     else:
-        told = [(match.hit, None, False) for match in matches[:wanted]]
+        told = [(hit, None, False) for hit in hits[:wanted]]
     if 0 < wanted < len(points):
-        told += [(match.hit, None, True) for match in matches[wanted:] if match.points < 0]
+        told += [(hit, None, True) for hit, worth in zip(hits[wanted:], points[wanted:], strict=True) if worth < 0]
     return told
 
 
@@ -132,17 +132,17 @@ def listed(why: Sequence[Reason]) -> Printed:
     return Printed(text, Markup(_NEXT_IN_HTML.join([reason.__html__() for reason in why])))  # noqa: S704 - each is escaped
 
 
-def quoted_reasons(told: Iterable[Told], words: Words) -> tuple[_List, _List]:
-    """The reasons in HTML and in text, as ``listed`` has them: all of them, and the first alone."""
-    in_html, in_text = [], []
+def quoted_reasons(told: Iterable[Told], words: Words) -> tuple[bytes, bytes, bytes, bytes]:
+    """The reasons as ``listed`` has them: all of them and the first alone in HTML, both in text."""
+    in_html, in_text, kept = [], [], _QUOTED[words]
     for what, share, against in told:
-        html, text, left = _QUOTED[words, against][what]
+        html, text, left = kept[against][what]
         share_in_html, beside, below, width = _QUOTED_SHARES[share]
         in_html.append(html + share_in_html)
         in_text.append(text + (beside if width <= left else below))
     if not in_html:
         return _NO_REASONS
-    return (_QUOTED_NEXT_IN_HTML.join(in_html), in_html[0]), (_QUOTED_NEXT_ITEM.join(in_text), in_text[0])
+    return _QUOTED_NEXT_IN_HTML.join(in_html), in_html[0], _QUOTED_NEXT_ITEM.join(in_text), in_text[0]
 
 
 def percentages(parts: Sequence[float]) -> list[int]:
@@ -186,12 +186,19 @@ def _quote(what: _What, words: Words, against: bool) -> _Quoted:
     return _Quoted(quoted(said.html), quoted(item), COLUMNS - _ITEM - columns(last))
 
 
-def _quotes(words: Words, against: bool) -> Kept[Hit | int, _Quoted]:
-    return Kept(_KEPT, lambda told: _quote(_what(told), words, against))
+_Quotes = Kept[Hit | int, _Quoted]
+
+
+def _quotes(words: Words) -> tuple[_Quotes, _Quotes]:
+    """What speaks for papers and what speaks against them."""
+    return (
+        Kept(_KEPT, lambda told: _quote(_what(told), words, False)),
+        Kept(_KEPT, lambda told: _quote(_what(told), words, True)),
+    )
 
 
 # readers share keywords and papers, and so hits, but seldom what these are worth
-_QUOTED: Kept[tuple[Words, bool], Kept[Hit | int, _Quoted]] = Kept(64, lambda key: _quotes(*key))
+_QUOTED: Kept[Words, tuple[_Quotes, _Quotes]] = Kept(32, _quotes)
 
 
 def _quoted_share(share: int | None) -> tuple[bytes, bytes, bytes, int]:

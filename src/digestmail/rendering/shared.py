@@ -2,31 +2,46 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
+from itertools import chain
 from operator import itemgetter
 from typing import Any, NamedTuple
 
 from jinja2 import meta
 
 from digestmail.errors import TemplateError
-from digestmail.rendering.cards import Card, Personal, Shared, Tier
+from digestmail.model import Hit
+from digestmail.rendering.cards import QUOTED_MARKS, QUOTED_TITLES, Card, Personal, Shared, Tier
 from digestmail.rendering.compile import CompiledTemplate
 from digestmail.rendering.issue import context
 from digestmail.rendering.kept import Kept
-from digestmail.rendering.language import Words
 from digestmail.rendering.outline import Own, Shape
+from digestmail.rendering.passages import FollowUp
 from digestmail.rendering.slots import CARD, NotShared, Slot, Slotted, SlottedPart
 from digestmail.text.clean import clean_line
 
-_KEPT_SHELLS, _KEPT_SUBJECTS, _KEPT_CARDS = 256, 4096, 4096
+_KEPT_SHELLS, _KEPT_SUBJECTS, _KEPT_CARDS = 512, 4096, 4096
 _STRINGS = Own._fields[: Own._fields.index("headings")]
-# what is one reader's own on a card; in text title and abstract have no marks
-_IN_HTML, _IN_TEXT = ("number", "reasons", "reason", "title", "abstract"), ("number", "reasons", "reason")
-#: the order in which a card is given both
-ON_CARD = (*((name, "html") for name in _IN_HTML), *((name, "text") for name in _IN_TEXT))
+# these wrap themselves
+_WRAPPED = ("quiet",)
+# what is one reader's own on a card
+_OWN_ON_CARD = ("number", "reasons", "reason", "title", "abstract")
+#: the order in which a card is given it; in text title and abstract have no marks
+ON_CARD = (
+    ("number", "html"),
+    ("number", "text"),
+    ("reasons", "html"),
+    ("reason", "html"),
+    ("reasons", "text"),
+    ("reason", "text"),
+    ("title", "html"),
+    ("abstract", "html"),
+)
 _OUTSIDE = f"can only be used in block '{CARD}'"
 _NOT_ASKED_FOR = "cannot be used in the subject"
 _WHY = "is one reader's own: print all of it, 'card.reasons', or the first, 'card.reason'"
+
+Picks = Callable[[tuple[bytes, ...]], tuple[bytes, ...]]
 
 
 class SharedShell(NamedTuple):
@@ -36,22 +51,22 @@ class SharedShell(NamedTuple):
     text: Slotted
 
 
-class _Card(NamedTuple):
-    """One card in one part of the message."""
-
-    #: ``%b`` in each place
-    format: bytes
-    #: what stands there, from one reader's own in the order of ``ON_CARD``
-    pick: Callable[[Sequence[bytes]], object]
-
-
 class CardPieces(NamedTuple):
-    """One card in both parts."""
+    """One card in both parts.
 
-    html: _Card
-    text: _Card
+    Flat, and sharing what it can: among thousands of cards every object that is looked at has to be fetched from
+    memory. Nothing is put together here, for the message copies it once more anyway.
+    """
+
+    #: what stands around one reader's own in HTML, then in text
+    around: tuple[bytes, ...]
+    #: all of a part in its order, from one reader's own as in ``ON_CARD`` and what stands around it
+    pick_html: Picks
+    pick_text: Picks
     #: whether it shows all reasons, or only the weightiest
     all_reasons: bool
+    #: title and abstract with marks, as far as it shows them
+    marks: Kept[tuple[Shared, frozenset[Hit]], tuple[bytes, bytes]]
 
 
 class SharedPieces:
@@ -69,13 +84,14 @@ class SharedPieces:
         self.faults: list[str] = []
         self._shells = lru_cache(_KEPT_SHELLS)(self._shell)
         self._subjects = lru_cache(_KEPT_SUBJECTS)(self._fill_subject)
-
-        #: the card of one paper, with reasons or without
-        self.cards: Kept[tuple[Shared, Words, bool], CardPieces | None] = Kept(_KEPT_CARDS, self._card)
+        self._asked = lru_cache(_KEPT_SHELLS)(self._said_in_subject)
+        #: the cards of papers without reasons, and with them
+        self.cards = tuple([Kept(_KEPT_CARDS, partial(self._card, reasons)) for reasons in (False, True)])
 
     def shell(self, shape: Shape, own: Own) -> SharedShell | None:
         """All around the cards of an issue."""
-        return self._shells(shape, (*map(bool, own[: len(_STRINGS)]), *map(bool, own.headings)))
+        full = (*own[: len(_STRINGS)], *own.headings, *[one.url for one in own.followups])
+        return self._shells(shape, tuple(map(bool, full)))
 
     def subject(self, shape: Shape, own: Own) -> str | None:
         """The subject, which says nothing of papers but what ``Own`` has in strings."""
@@ -90,30 +106,34 @@ class SharedPieces:
             return None
 
     def _fill_subject(self, shape: Shape, values: tuple[str, ...]) -> str | None:
-        said = context(shape, _own_slots(shape, rule=_NOT_ASKED_FOR), _card_slots(shape))
-        said |= zip(self._in_subject, values, strict=True)
+        said = self._asked(shape) | dict(zip(self._in_subject, values, strict=True))
         try:
             return clean_line(self._subject.fill(said))
         except (NotShared, TemplateError) as fault:
             self._note(fault)
             return None
 
-    def _card(self, key: tuple[Shared, Words, bool]) -> CardPieces | None:
-        shared, words, has_reasons = key
+    def _said_in_subject(self, shape: Shape) -> dict[str, object]:
+        return context(shape, _own_slots(shape, rule=_NOT_ASKED_FOR), _card_slots(shape))
+
+    def _card(self, has_reasons: bool, shared: Shared) -> CardPieces | None:
         full = {"abstract": shared.card.has_abstract, "reasons": has_reasons, "reason": has_reasons}
         slots: dict[str, Any] = {
-            name: Slot(f"card.{name}", at, full=full.get(name, True), wraps=False) for at, name in enumerate(_IN_HTML)
+            name: Slot(f"card.{name}", at, full=full.get(name, True), wraps=False)
+            for at, name in enumerate(_OWN_ON_CARD)
         }
         slots["why"] = Slot("card.why", rule=_WHY)
         own = Personal(**slots, has_reasons=has_reasons)
         # in text nothing is marked
         in_text = replace(own, title=shared.title.marked(()), abstract=shared.abstract.marked(()))
         try:
-            html = self._html.card({**words.context, CARD: Card.of(shared.card, own)})
-            text = self._text.card({**words.context, CARD: Card.of(shared.card, in_text)})
-            shown = {_IN_HTML[place.at] for place in (*html.places, *text.places)}
+            html = self._html.card({**shared.words.context, CARD: Card.of(shared.card, own)})
+            text = self._text.card({**shared.words.context, CARD: Card.of(shared.card, in_text)})
+            shown = {_OWN_ON_CARD[place.at] for place in (*html.places, *text.places)}
+            marks = QUOTED_MARKS if "abstract" in shown else QUOTED_TITLES
             all_reasons = "reasons" in shown and shared.card.tier is not Tier.LINE
-            return CardPieces(_card_of(html, "html"), _card_of(text, "text"), all_reasons)
+            picks = _picks(html, "html", len(ON_CARD)), _picks(text, "text", len(ON_CARD) + len(html.texts))
+            return CardPieces((*html.texts, *text.texts), *picks, all_reasons, marks)
         except NotShared as fault:
             self._note(fault)
             return None
@@ -123,21 +143,41 @@ class SharedPieces:
             self.faults.append(str(fault))
 
 
-def _card_of(card: Slotted, part: str) -> _Card:
-    order = [ON_CARD.index((_IN_HTML[place.at], part)) for place in card.places]
-    pick = itemgetter(*order) if order else lambda _: ()
-    return _Card(b"%b".join([text.replace(b"%", b"%%") for text in card.texts]), pick)
+def _picks(card: Slotted, part: str, start: int) -> Picks:
+    """``start`` is where the texts of the card begin."""
+    texts = range(start, start + len(card.texts))
+    own = [ON_CARD.index((_OWN_ON_CARD[place.at], part)) for place in card.places]
+    return _picking((*chain.from_iterable(zip(texts, own, strict=False)), texts[-1]))
+
+
+@lru_cache(maxsize=64)  # most cards of a template have the same places, and are to have the same object
+def _picking(order: tuple[int, ...]) -> Picks:
+    return itemgetter(*order) if len(order) > 1 else lambda row: (row[order[0]],)
 
 
 def _own_slots(shape: Shape, full: Sequence[bool] = (), rule: str = "") -> Own:
-    """Slots for ``Own.words``; ``full`` says which are not empty: strings, then headings."""
+    """Slots for ``Own.words``; ``full`` says which are not empty: strings, then headings, then addresses of news."""
     strings, groups = len(_STRINGS), len(shape.tiers)
-    full = full or (True,) * (strings + groups)
-    slots: dict[str, Any] = {name: Slot(name, at, full=full[at], rule=rule) for at, name in enumerate(_STRINGS)}
+    full = full or (True,) * (strings + groups + shape.news)
+    slots: dict[str, Any] = {
+        name: Slot(name, at, full=full[at], wraps=name not in _WRAPPED, rule=rule) for at, name in enumerate(_STRINGS)
+    }
     headings, titles = range(strings, strings + groups), range(strings + groups, strings + groups + shape.size)
+    news = range(titles.stop, titles.stop + 3 * shape.news, 3)
+    has_url = full[strings + groups :]
+    slots["followups"] = tuple(_followup_slots(*pair, rule) for pair in zip(news, has_url, strict=True))
     slots["headings"] = tuple(Slot("group.heading", at, full=full[at], rule=rule) for at in headings)
     slots["titles"] = tuple(Slot("entry.title", at, rule=rule) for at in titles)
     return Own(**slots)
+
+
+def _followup_slots(at: int, has_url: bool, rule: str) -> FollowUp:
+    slots: dict[str, Any] = {
+        "title": Slot("followup.title", at, rule=rule),
+        "url": Slot("followup.url", at + 1, full=has_url, rule=rule),
+        "news": Slot("followup.news", at + 2, wraps=False, rule=rule),
+    }
+    return FollowUp(**slots)
 
 
 def _card_slots(shape: Shape) -> list[Any]:

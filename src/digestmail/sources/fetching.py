@@ -2,6 +2,7 @@
 
 import asyncio
 import ipaddress
+import math
 import os
 import re
 import socket
@@ -22,7 +23,7 @@ import digestmail
 from digestmail.errors import SourceFormatError, SourceUnavailable
 from digestmail.model import Validators
 from digestmail.sources.reading import MAX_BYTES
-from digestmail.text.clean import clean_line
+from digestmail.text.clean import clean_line, shorten
 
 CONNECT_TIMEOUT = 10.0  # seconds
 READ_TIMEOUT = 30.0  # seconds between two pieces of an answer
@@ -34,6 +35,8 @@ LONGEST_REST = timedelta(hours=1)  # whatever a server asks for, it is asked aga
 #: arXiv's terms of use: at most one request every three seconds, over API, RSS and OAI together
 INTERVALS = {"arxiv.org": 3.0}
 _FIRST_PAUSE = 2.0  # seconds; doubles with every try
+_KEY = "api_key"  # the parameter that holds a secret
+_LONGEST_SHOWN = 160  # characters of an address in a message
 
 Params = Mapping[str, str | int]
 _NONE_KNOWN: Mapping[str, Validators] = MappingProxyType({})
@@ -52,6 +55,10 @@ class _TryAgainError(Exception):
         self.wait = wait
 
 
+class _SpentError(Exception):
+    """The budget does not allow for what would come next."""
+
+
 @dataclass(frozen=True, slots=True)
 class Reply:
     """An answer. ``body`` is decoded, and None when the address has not changed (304)."""
@@ -67,8 +74,9 @@ class PoliteClient:
     ``contact`` is an address or a page where whoever runs the server finds whoever asks. ``intervals`` are the least
     seconds between the end of one request and the next to the hosts of a domain, all together. ``deadline`` (seconds)
     is for one answer as a whole, from looking up the name to the last byte: a server that drips never trips a time-out
-    for single reads. ``sleep``, ``clock`` (monotonic seconds) and ``transport`` are arguments so that tests need not
-    wait.
+    for single reads. ``budget`` (seconds) is for all answers together with the pauses between them, for what must not
+    hold up anything else. ``sleep``, ``clock`` (monotonic seconds) and ``transport`` are arguments so that tests need
+    not wait.
     """
 
     def __init__(
@@ -77,6 +85,7 @@ class PoliteClient:
         *,
         intervals: Mapping[str, float] = INTERVALS,
         deadline: float = DEADLINE,
+        budget: float = math.inf,
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
         transport: httpx.AsyncBaseTransport | None = None,
@@ -92,6 +101,7 @@ class PoliteClient:
         self._client: httpx.AsyncClient | None = None
         self._intervals = intervals
         self._deadline = deadline
+        self._left = budget
         self._sleep = sleep
         self._clock = clock
         self._ended: dict[str, float] = {}
@@ -115,26 +125,36 @@ class PoliteClient:
         ``known`` are validators by address: an answer that has not changed since is not sent again (RFC 9110 §13.1).
         Three tries on 408, 425, 429, 5xx and broken connections, 2 s and 4 s apart or as Retry-After says (RFC 9110
         §10.2.3). At most three redirects, never from https to http and never to a private address of another host.
-        Raises SourceUnavailable when no answer came, with ``retry_after`` when the server asked for a longer pause than
-        a minute; SourceFormatError for any other 4xx and for a body that is too large or cannot be decoded.
+        Raises SourceUnavailable when no answer came or the budget is spent, with ``retry_after`` when the server asked
+        for a longer pause than a minute; SourceFormatError for any other 4xx and for a body that is too large or cannot
+        be decoded. The parameter ``api_key`` is in no message and no address.
         """
         retrying = Retrying(
             retry=retry_if_exception_type(_TryAgainError),
             stop=stop_after_attempt(TRIES),
             wait=_pause,
-            sleep=self._sleep,
+            sleep=self._rest,
             reraise=True,
         )
         try:
             target = httpx.URL(url)
             target = target.copy_merge_params(params) if params else target
-            validators = known.get(_shown(target)) or Validators(_shown(target))
+            address = _address(target)
+            validators = known.get(address) or Validators(address)
             request = _Request(target, validators, dict(headers or {}), json, source)
             return retrying(self._try, request)
         except _TryAgainError as error:
             raise SourceUnavailable(source, error.why) from error
+        except _SpentError as error:
+            raise SourceUnavailable(source, f"no time is left for {_shown(httpx.URL(url))}") from error
         except (httpx.InvalidURL, httpx.UnsupportedProtocol, UnicodeError) as error:
             raise SourceUnavailable(source, f"cannot ask {clean_line(url)}: {clean_line(str(error))}") from error
+
+    def _rest(self, seconds: float) -> None:
+        if seconds >= self._left:
+            raise _SpentError
+        self._left -= seconds
+        self._sleep(seconds)
 
     def close(self) -> None:
         """Give back the connections. Calling it twice does nothing."""
@@ -146,13 +166,14 @@ class PoliteClient:
     def _try(self, request: "_Request") -> Reply:
         if self._runner is None:
             self._runner = asyncio.Runner()
+        if self._left <= 0:
+            raise _SpentError
+        limit = min(self._deadline, self._left)
         try:
             return self._runner.run(self._within_deadline(request))
         except TimeoutError as error:
             shown = _shown(request.url)
-            raise SourceUnavailable(
-                request.source, f"no whole answer within {self._deadline:.0f} s: {shown}"
-            ) from error
+            raise SourceUnavailable(request.source, f"no whole answer within {limit:.0f} s: {shown}") from error
         except httpx.UnsupportedProtocol:
             raise
         except httpx.TransportError as error:
@@ -169,11 +190,13 @@ class PoliteClient:
         url = request.url
         for _ in range(REDIRECTS + 1):
             self._wait_for_turn(url.host)
+            began = self._clock()
             try:
-                async with asyncio.timeout(self._deadline):
+                async with asyncio.timeout(min(self._deadline, self._left)):
                     reply = await self._once(self._client, url, request)
             finally:
-                self._ended[self._domain(url.host)] = self._clock()
+                self._ended[self._domain(url.host)] = ended = self._clock()
+                self._left -= ended - began
             if isinstance(reply, Reply):
                 return reply
             url = _redirected(url, reply, request.source)
@@ -182,7 +205,7 @@ class PoliteClient:
     def _wait_for_turn(self, host: str) -> None:
         domain = self._domain(host)
         if domain in self._ended and (wait := self._ended[domain] + self._intervals.get(domain, 0) - self._clock()) > 0:
-            self._sleep(wait)
+            self._rest(wait)
 
     def _domain(self, host: str) -> str:
         """What a host is counted under."""
@@ -302,8 +325,14 @@ def _unpacker(response: httpx.Response, source: str) -> Callable[[bytes, int], b
     return unpack
 
 
+def _address(url: httpx.URL) -> str:
+    """The URL without what nobody else may see."""
+    public = url.copy_with(userinfo=b"")
+    return str(public.copy_remove_param(_KEY) if _KEY in public.params else public)
+
+
 def _shown(url: httpx.URL) -> str:
-    return str(url.copy_with(userinfo=b""))
+    return shorten(_address(url), _LONGEST_SHOWN)
 
 
 def _reason(error: httpx.TransportError) -> str:

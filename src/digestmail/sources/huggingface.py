@@ -7,16 +7,16 @@ entries.
 
 import json
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import date, timedelta
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import date, time, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from digestmail.calendars import WORKDAYS
 from digestmail.errors import SourceFormatError
-from digestmail.model import Inquiry, Paper, SkippedEntry
+from digestmail.model import Covered, Gap, Inquiry, Paper, Revision, SkippedEntry, Validators
 from digestmail.protocols import Entry
 from digestmail.sources.fetching import PoliteClient
 from digestmail.sources.reading import count, day, is_title, kind, read_file, web_link
@@ -28,8 +28,12 @@ _MOST_PAGES = 20  # of one day; the fullest day measured has 50 papers
 _DAY_IN_NAME = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
+#: A list fills from midnight UTC on; the last of its papers came at 08:14 in 47 lists measured.
+CALENDAR = replace(WORKDAYS, at=time(12))
+
+
 class HuggingFaceSource:
-    """The lists of the last ``days`` UTC days.
+    """The lists of the UTC days that are not all known, at least of the last ``days``.
 
     A list fills during its day, so two days are the least that misses nothing. ``limit`` is the size of a page; the
     server's own default of 50 cuts full days off.
@@ -45,40 +49,72 @@ class HuggingFaceSource:
         name: str = "huggingface",
     ) -> None:
         self.name = name
-        self.calendar = WORKDAYS
+        self.calendar = CALENDAR
         self._client = client
         self._days = days
         self._limit = limit
         self._url = url
 
     def fetch(self, inquiry: Inquiry) -> Iterator[Entry]:
-        """Yield the papers of each day, oldest day first.
+        """Yield the papers of each day, oldest day first; those of days that are known as revisions: votes count on.
 
-        A day that is answered in another format does not cost the later ones: its SourceFormatError is raised after
-        them. The first SourceUnavailable ends the fetch, because the same server would be asked again.
+        A day that is answered in another format does not cost the later ones: it is a ``Gap``, and its
+        SourceFormatError is raised after them. The first SourceUnavailable ends the fetch, because the same server
+        would be asked again.
         """
         trouble: SourceFormatError | None = None
-        for back in reversed(range(self._days)):
+        covered: date | None = None
+        missing = self._missing(inquiry)
+        first = min(missing, inquiry.refresh or missing) if inquiry.since else missing
+        for asked in (first + timedelta(days=number) for number in range((inquiry.today - first).days + 1)):
+            papers = False
             try:
-                yield from self._day(inquiry.today - timedelta(days=back))
+                for entry in self._day(asked, inquiry.validators):
+                    # an address that has not changed is told by its validators: it had papers before
+                    papers = papers or isinstance(entry, (Paper, Validators))
+                    yield Revision(entry) if isinstance(entry, Paper) and asked < missing else entry
             except SourceFormatError as error:
+                yield Gap(asked, asked, error.why)
                 trouble = trouble or error
+            if not trouble and (papers or asked < inquiry.today):
+                covered = asked
+        if covered:
+            yield Covered(covered)
         if trouble:
             raise trouble
 
-    def _day(self, asked: date) -> Iterator[Paper | SkippedEntry]:
-        """Pages of one day until one is short; a page that brings nothing new means that ``p`` is not understood."""
-        known: set[str] = set()
+    def _missing(self, inquiry: Inquiry) -> date:
+        """The first day whose papers may be new. The first time, as far back as there is a list; later, the day before:
+
+        It may have been read while it filled.
+        """
+        least = inquiry.today - timedelta(days=self._days - 1)
+        if inquiry.since is None:
+            return min(least, self.calendar.latest(inquiry.now) or least)
+        return min(least, inquiry.since - timedelta(days=1))
+
+    def _day(self, asked: date, known: Mapping[str, Validators]) -> Iterator[Paper | SkippedEntry | Validators]:
+        """Pages of one day until one is short; a page that brings nothing new means that ``p`` is not understood.
+
+        Only a short page with papers is remembered: one that has not changed ends its day again.
+        """
+        seen: set[str] = set()
         for page in range(_MOST_PAGES):
             params: dict[str, str | int] = {"date": asked.isoformat(), "limit": self._limit, "p": page}
-            answer = _Answer(self._client.get(self._url, params=params, source=self.name), str(asked), self.name)
+            reply = self._client.ask(self._url, params=params, source=self.name, known=known)
+            if reply.body is None:
+                yield reply.validators
+                return
+            answer = _Answer(reply.body, str(asked), self.name)
             entries = answer.papers(asked, first=page * self._limit + 1)
-            keys = {entry.key for entry in entries if isinstance(entry, Paper)} - known
+            keys = {entry.key for entry in entries if isinstance(entry, Paper)} - seen
             if keys:
                 yield from (entry for entry in entries if isinstance(entry, SkippedEntry) or entry.key in keys)
+            if keys and len(answer.entries) < self._limit:
+                yield reply.validators
             if not keys or len(answer.entries) < self._limit:
                 return
-            known |= keys
+            seen |= keys
 
 
 class SavedHuggingFaceSource:

@@ -30,6 +30,8 @@ class Counted:
     promised: int
     #: papers of its plan that the ledger has for another delivery, or not at all
     astray: int
+    #: changes that its plan tells and no row says so, or the other way round
+    untold: int
     #: candidates counted anew; None where the plan is older than such counting
     candidates: int | None
     #: whether the log of attempts has its acceptance
@@ -61,6 +63,8 @@ def _counted(connection: Connection, row: Row[Any], windows: "_Windows", *, logg
     receipt = Receipt(**row.plan["receipt"])
     planned = {paper["id"] for paper in row.plan["papers"]}
     promised = set(connection.execute(select(_ledger.c.paper_id).where(_ledger.c.delivery_id == row.id)).scalars())
+    followup = tables.followup.c
+    told = set(connection.execute(select(followup.change_id).where(followup.delivery_id == row.id)).scalars())
     return Counted(
         id=row.id,
         email=row.email,
@@ -71,6 +75,7 @@ def _counted(connection: Connection, row: Row[Any], windows: "_Windows", *, logg
         planned=len(row.plan["papers"]),
         promised=len(promised),
         astray=len(planned ^ promised),
+        untold=len({told["change"] for told in row.plan.get("followups", ())} ^ told),
         candidates=windows.candidates(row, receipt) if receipt.days else None,
         # plans of older versions have no log
         logged=logged or row.status != DeliveryStatus.SENT or not row.message_id,

@@ -16,20 +16,23 @@ The owner is alive and only slow? Then it finds its fence outdated before it com
 ``docs/explanation/delivery.md``.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, exists, insert, select, update
+from sqlalchemy import Connection, Row, select, update
 
 from digestmail.errors import StoreError
 from digestmail.model import AttemptEvent, Delivery, DeliveryStatus, SubscriberStatus
 from digestmail.storage import owners, tables
+from digestmail.storage.batches import rows_of
+from digestmail.storage.claimed import Waiting
 from digestmail.storage.database import Database
-from digestmail.storage.deliveries import load
 from digestmail.storage.journal import Journal
 from digestmail.storage.plans import Shelf
+from digestmail.storage.statements import statements
 
 #: longer than all deadlines of SMTP together; a commitment begins it anew
 LEASE = timedelta(minutes=30)
@@ -40,40 +43,6 @@ MOST_AMBIGUOUS = 1
 
 _delivery, _subscriber = tables.delivery, tables.subscriber
 _WAITING = (DeliveryStatus.PLANNED, DeliveryStatus.DEFERRED)
-# made once: making a statement takes SQLAlchemy as long as running it takes SQLite
-_FENCES = (
-    select(_delivery.c.id, _delivery.c.fence)
-    .where(_delivery.c.id.in_(bindparam("ids", expanding=True)), _delivery.c.status == DeliveryStatus.SENDING)
-    .with_for_update()
-)
-_IS_ACTIVE = exists().where(
-    _subscriber.c.id == _delivery.c.subscriber_id, _subscriber.c.status == SubscriberStatus.ACTIVE
-)
-_DUE = (
-    select(_delivery.c.id)
-    # nothing but what waits has next_at, and readers are looked at one by one: so SQLite goes along the index of
-    # next_at and stops in time. Joined, it sorts all that wait for each claim, 36 ms for 100,000 of them
-    .where(_delivery.c.next_at <= bindparam("due"), _IS_ACTIVE)
-    .order_by(_delivery.c.next_at, _delivery.c.id)
-    .limit(bindparam("wanted"))
-    .with_for_update(skip_locked=True, of=_delivery)
-)
-_TAKE = (
-    update(_delivery)
-    .where(_delivery.c.id.in_(bindparam("ids", expanding=True)))
-    .values(
-        status=DeliveryStatus.SENDING,
-        fence=_delivery.c.fence + 1,
-        attempts=_delivery.c.attempts + 1,
-        committed=False,
-        owner=bindparam("by"),
-        lease_until=bindparam("until"),
-        next_at=None,
-    )
-)
-_BY_ID = update(_delivery).where(_delivery.c.id == bindparam("of"))
-_SETTLE, _COMMIT = _BY_ID.values(owner=None, lease_until=None, committed=False), _BY_ID.values(committed=True)
-_LOG = insert(tables.attempt)
 _AMBIGUOUS = "no answer after the last dot: accepted or not, nobody knows"
 
 
@@ -115,10 +84,16 @@ class Claims:
 
     def __init__(self, database: Database, shelf: Shelf, journal: Journal, owner: str | None = None) -> None:
         """``owner`` names the process that claims, by default this one."""
-        self._database, self._shelf, self._journal = database, shelf, journal
+        self._database, self._waiting, self._journal = database, Waiting(database, shelf), journal
         self._owner = owner or owners.this_process()
 
-    def turn(
+    def turn(self, now: datetime, **asked: Any) -> Turn:
+        """``open_turn``, and durable when it returns."""
+        with self.open_turn(now, **asked) as turn:
+            return turn
+
+    @contextmanager
+    def open_turn(
         self,
         now: datetime,
         *,
@@ -127,11 +102,12 @@ class Claims:
         wanted: int = 0,
         due: datetime | None = None,
         only: str | None = None,
-    ) -> Turn:
+    ) -> Iterator[Turn]:
         """Settle, commit and claim in one transaction: many lanes share the cost of making it durable.
 
         Up to ``wanted`` deliveries are claimed that are due at ``due`` (by default now), the longest waiting first, of
-        active subscribers, or of the one with the address ``only``. Raises StoreError, and then nothing has happened.
+        active subscribers, or of the one with the address ``only``. All of it is durable when the block has ended,
+        which may be in another thread. Raises StoreError, and then nothing has happened.
         """
         turn = Turn()
         if wanted:
@@ -144,20 +120,17 @@ class Claims:
             _log_lost(connection, deliveries, turn.lost, now)
             if wanted:
                 turn.claimed = self._claim(connection, now, due or now, wanted, only)
-        return turn
+            yield turn
 
     def _claim(
         self, connection: Connection, now: datetime, due: datetime, wanted: int, only: str | None
     ) -> list[Delivery]:
-        mine = select(_subscriber.c.id).where(_subscriber.c.email_key == (only or "").lower())
-        query = _DUE.where(_delivery.c.subscriber_id.in_(mine)) if only else _DUE
-        ids = list(connection.execute(query, {"due": due, "wanted": wanted}).scalars())
-        if not ids:
-            return []
-        connection.execute(_TAKE, {"ids": ids, "by": self._owner, "until": now + LEASE})
-        place = {number: at for at, number in enumerate(ids)}
-        claimed = load(connection, _delivery.c.id.in_(ids), self._shelf)
-        return sorted(claimed, key=lambda delivery: place[delivery.id])
+        claimed = self._waiting.find(connection, wanted, due=due, only=(only or "").lower())
+        if claimed:
+            rows = rows_of(connection, [{"of": delivery.id, "fence": delivery.fence} for delivery in claimed])
+            lease = {"by": self._owner, "until": now + LEASE}
+            connection.execute(statements(connection.dialect.name).take, {**rows, **lease})
+        return claimed
 
     def recover(self, now: datetime, *, expires_after: timedelta, resend: bool) -> None:
         """Put in order what others have left behind, before a pass begins.
@@ -245,51 +218,48 @@ def _lost(connection: Connection, wanted: Sequence[Settlement | Commitment]) -> 
     """Ids of deliveries whose claim is not the newest one any more."""
     if not wanted:
         return set()
-    fences = {one.delivery.id: one.delivery.fence for one in wanted}
-    ours = {row.id for row in connection.execute(_FENCES, {"ids": list(fences)}) if row.fence == fences[row.id]}
-    return fences.keys() - ours
+    rows = [{"of": one.delivery.id, "fence": one.delivery.fence} for one in wanted]
+    newest = connection.execute(statements(connection.dialect.name).ours, rows_of(connection, rows)).all()
+    ours = {row.id for row in newest if row.status == DeliveryStatus.SENDING}
+    return {one.delivery.id for one in wanted} - ours
 
 
 def _settle(connection: Connection, settlements: Sequence[Settlement], now: datetime) -> None:
     if not settlements:
         return
-    connection.execute(
-        _SETTLE,
-        [
-            {
-                "of": one.delivery.id,
-                "status": one.status,
-                "code": one.code,
-                "note": one.note,
-                "next_at": one.next_at,
-                "attempts": one.delivery.attempts - (not one.tried),
-                "ambiguous": one.delivery.ambiguous + (one.event is AttemptEvent.AMBIGUOUS),
-                "settled_at": None if one.status in _WAITING else now,
-            }
-            for one in settlements
-        ],
-    )
+    rows = [
+        {
+            "of": one.delivery.id,
+            "status": one.status,
+            "code": one.code,
+            "note": one.note,
+            "next_at": one.next_at,
+            "attempts": one.delivery.attempts - (not one.tried),
+            "ambiguous": one.delivery.ambiguous + (one.event is AttemptEvent.AMBIGUOUS),
+            "settled_at": None if one.status in _WAITING else now,
+        }
+        for one in settlements
+    ]
+    connection.execute(statements(connection.dialect.name).settle, rows_of(connection, rows))
     _log(connection, [(one.delivery.id, one.delivery.fence, one.event, one.code, one.note) for one in settlements], now)
 
 
 def _commit(connection: Connection, commitments: Sequence[Commitment], now: datetime) -> None:
     if not commitments:
         return
-    connection.execute(
-        _COMMIT,
-        [{"of": one.delivery.id, "digest": one.digest, "lease_until": now + LEASE} for one in commitments],
-    )
+    rows = rows_of(connection, [{"of": one.delivery.id, "digest": one.digest} for one in commitments])
+    connection.execute(statements(connection.dialect.name).commit, {**rows, "until": now + LEASE})
     events = [(one.delivery.id, one.delivery.fence, AttemptEvent.COMMITTED, "", "") for one in commitments]
     _log(connection, events, now)
 
 
 def _log(connection: Connection, events: Iterable[tuple[int, int, AttemptEvent, str, str]], now: datetime) -> None:
     rows = [
-        {"delivery_id": number, "fence": fence, "at": now, "event": event, "code": code, "note": note}
+        {"of": number, "fence": fence, "event": event, "code": code, "note": note}
         for number, fence, event, code, note in events
     ]
     if rows:
-        connection.execute(_LOG, rows)
+        connection.execute(statements(connection.dialect.name).log, {**rows_of(connection, rows), "at": now})
 
 
 def _log_lost(connection: Connection, deliveries: Iterable[Delivery], lost: set[int], now: datetime) -> None:

@@ -4,6 +4,7 @@ import os
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +81,7 @@ class Database:
                 self._rehearsing = None
                 transaction.rollback()
 
-    @property
+    @cached_property
     def path(self) -> Path | None:
         """The file of an SQLite database."""
         parsed = sqlalchemy.make_url(self.url)

@@ -1,20 +1,45 @@
 """Deliveries and the ledger: what has been promised to whom. How they are sent is in ``claims``."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping, and_, delete, func, insert, select, true
 
-from digestmail.model import Attempt, AttemptEvent, Delivery, DeliveryStatus, Issue, Receipt, Subscriber
-from digestmail.storage import tables
+from digestmail.model import (
+    Attempt,
+    AttemptEvent,
+    ChangeKind,
+    Delivery,
+    DeliveryStatus,
+    Issue,
+    Planned,
+    Quiet,
+    Subscriber,
+)
+from digestmail.storage import followups, tables
 from digestmail.storage.database import CHUNK, Database, rows_by_id
-from digestmail.storage.plans import KeptTemplate, Shelf, keep_snapshots, keep_template, plan_json, planned_of
+from digestmail.storage.plans import (
+    KeptTemplate,
+    Shelf,
+    keep_snapshots,
+    keep_template,
+    papers_named,
+    plan_json,
+    planned_of,
+)
 from digestmail.storage.subscribers import subscribers_of
 
 _delivery, _ledger, _subscriber, _paper = tables.delivery, tables.ledger, tables.subscriber, tables.paper
+_SAME = (
+    *("id", "slot", "planned_at", "generation", "template", "attempts", "fence", "crashes", "ambiguous"),
+    *("digest", "next_at", "settled_at", "code", "note"),
+)
+#: the columns that a delivery is made of
+OWN = (*_SAME, "status", "message_id")
 _WHOLE = select(_delivery, tables.plan.c.content.label("plan")).join(_subscriber).join(tables.plan)
 
 
@@ -53,14 +78,30 @@ class Deliveries:
                     promised[row.uid].add(row.key)
         return promised
 
+    def planned_before(self, slots: Mapping[str, date], since: date) -> dict[str, datetime]:
+        """uid → when the last issue before a subscriber's slot was planned, for those who had one from ``since`` on."""
+        found: dict[str, datetime] = {}
+        uids = list(slots)
+        with self._database.read() as connection:
+            for start in range(0, len(uids), CHUNK):
+                query = select(_subscriber.c.uid, _delivery.c.slot, _delivery.c.planned_at).join(_subscriber)
+                some = query.where(_subscriber.c.uid.in_(uids[start : start + CHUNK]), _delivery.c.slot >= since)
+                found |= {
+                    row.uid: row.planned_at
+                    for row in connection.execute(some.order_by(_delivery.c.slot))
+                    if row.slot < slots[row.uid]
+                }
+        return found
+
     def plan(
         self, issues: Iterable[Issue], *, send_empty: bool = False, template: KeptTemplate | None = None
     ) -> list[Issue]:
         """Write deliveries and their ledger rows in one transaction; return the issues as planned.
 
         A slot that is taken is left alone, a paper that the ledger already holds for the subscriber is dropped: whoever
-        planned first has won. An issue without papers is kept as ``empty``, or planned too when ``send_empty`` is set;
-        an empty slot can be planned anew. ``template`` is kept with them, for every attempt.
+        planned first has won; nor is a change told twice. An issue without papers is kept as ``empty``, and what it
+        would tell waits for the next; it is planned too when ``send_empty`` is set or when it tells that a paper was
+        withdrawn. An empty slot can be planned anew. ``template`` is kept with them, for every attempt.
         """
         with self._database.write() as connection:
             if template:
@@ -121,14 +162,17 @@ def _plan_one(connection: Connection, issue: Issue, *, send_empty: bool, templat
     ).scalar_one()
     this_slot = and_(_delivery.c.subscriber_id == subscriber_id, _delivery.c.slot == issue.slot)
     if status := connection.execute(select(_delivery.c.status).where(this_slot)).scalar():
-        if status != DeliveryStatus.EMPTY or not (issue.papers or send_empty):
+        if status != DeliveryStatus.EMPTY or not (send_empty or _is_worth_a_mail(issue)):
             return None
         old = select(_delivery.c.id).where(this_slot)
         connection.execute(delete(tables.plan).where(tables.plan.c.delivery_id.in_(old)))
         connection.execute(delete(_delivery).where(this_slot))
-    issue, paper_ids = _win(connection, issue, subscriber_id)
-    snapshots = keep_snapshots(connection, [(paper_ids[one.paper.key], one.paper) for one in issue.papers])
-    empty = not issue.papers and not send_empty
+    ids = _ids(connection, [paper.key for paper in papers_named(issue)])
+    issue = followups.win(connection, _win(connection, issue, ids, subscriber_id), subscriber_id)
+    empty = not (send_empty or _is_worth_a_mail(issue))
+    if empty:
+        issue = replace(issue, followups=())
+    snapshots = keep_snapshots(connection, [(ids[paper.key], paper) for paper in papers_named(issue)])
     delivery_id = connection.execute(
         insert(_delivery)
         .values(
@@ -140,40 +184,50 @@ def _plan_one(connection: Connection, issue: Issue, *, send_empty: bool, templat
             next_at=None if empty else issue.composed_at,
             generation=issue.generation,
             message_id=issue.message_id or None,
-            note=_nothing_sent(issue.receipt) if empty else "",
+            note=nothing_sent(issue) if empty else "",
         )
         .returning(_delivery.c.id)
     ).scalar_one()
-    content = plan_json(issue, paper_ids, snapshots)
+    content = plan_json(issue, ids, snapshots)
     connection.execute(insert(tables.plan).values(delivery_id=delivery_id, content=content))
-    rows = [
-        {"subscriber_id": subscriber_id, "paper_id": paper, "delivery_id": delivery_id}
-        for paper in sorted(paper_ids.values())
-    ]
+    promised = sorted(ids[ranked.paper.key] for ranked in issue.papers)
+    rows = [{"subscriber_id": subscriber_id, "paper_id": paper, "delivery_id": delivery_id} for paper in promised]
     if rows:
         connection.execute(insert(_ledger), rows)
+    followups.keep(connection, issue.followups, subscriber_id, delivery_id)
     return issue
 
 
-def _nothing_sent(receipt: Receipt) -> str:
-    if not receipt.candidates:
+def _is_worth_a_mail(issue: Issue) -> bool:
+    """Papers are, and that one is not to be relied on any more; that code can be had waits for the next issue."""
+    return bool(issue.papers) or any(change.kind is ChangeKind.WITHDRAWN for change in issue.followups)
+
+
+def nothing_sent(issue: Issue) -> str:
+    """Why there is nothing to send, for the operator."""
+    receipt, lull = issue.receipt, issue.lull
+    new = lull.new if lull else receipt.candidates
+    if new:
+        # the receipt counts all that could have been in it, also what was weighed the day before
+        counted = receipt.excluded and new == receipt.candidates
+        kept_out = f", {receipt.excluded} kept out by negative keywords" if counted else ""
+        return f"none of {new} new papers matched{kept_out}"
+    if lull is None or lull.why is Quiet.KNOWN:
         return "no new papers"
-    kept_out = f", {receipt.excluded} kept out by negative keywords" if receipt.excluded else ""
-    return f"none of {receipt.candidates} new papers matched{kept_out}"
+    return "no source answered" if lull.why is Quiet.DOWN else f"no new papers ({lull.why})"
 
 
-def _win(connection: Connection, issue: Issue, subscriber_id: int) -> tuple[Issue, dict[str, int]]:
-    """The issue without the papers that the ledger already holds for this subscriber, and the rows of the rest."""
-    keys = [ranked.paper.key for ranked in issue.papers]
+def _ids(connection: Connection, keys: Sequence[str]) -> dict[str, int]:
+    """The row of each paper, by its key."""
     known = connection.execute(select(_paper.c.key, _paper.c.id).where(_paper.c.key.in_(keys)))
-    ids = {row.key: row.id for row in known}
-    held = set(
-        connection.execute(
-            select(_ledger.c.paper_id).where(
-                _ledger.c.subscriber_id == subscriber_id, _ledger.c.paper_id.in_(ids.values())
-            )
-        ).scalars()
-    )
+    return {row.key: row.id for row in known}
+
+
+def _win(connection: Connection, issue: Issue, ids: Mapping[str, int], subscriber_id: int) -> Issue:
+    """The issue without the papers that the ledger already holds for this subscriber."""
+    wanted = [ids[ranked.paper.key] for ranked in issue.papers]
+    mine = select(_ledger.c.paper_id).where(_ledger.c.subscriber_id == subscriber_id, _ledger.c.paper_id.in_(wanted))
+    held = set(connection.execute(mine).scalars())
     won = tuple(ranked for ranked in issue.papers if ids[ranked.paper.key] not in held)
     # what another planner has promised in the meantime is no candidate of this slot
     lost = len(issue.papers) - len(won)
@@ -181,7 +235,7 @@ def _win(connection: Connection, issue: Issue, subscriber_id: int) -> tuple[Issu
     receipt = replace(
         weighed, candidates=weighed.candidates - lost, matched=weighed.matched - lost, shown=weighed.shown - lost
     )
-    return replace(issue, papers=won, receipt=receipt), {one.paper.key: ids[one.paper.key] for one in won}
+    return replace(issue, papers=won, receipt=receipt)
 
 
 def load(connection: Connection, condition: Any, shelf: Shelf, *, limit: int | None = None) -> list[Delivery]:
@@ -191,17 +245,14 @@ def load(connection: Connection, condition: Any, shelf: Shelf, *, limit: int | N
     subscribers = list(rows_by_id(connection, _subscriber, [row["subscriber_id"] for row in rows]))
     people = dict(zip((row["id"] for row in subscribers), subscribers_of(connection, subscribers), strict=True))
     shelf.fetch(connection, [row["plan"] for row in rows])
-    return [_delivery_of(row, people[row["subscriber_id"]], shelf) for row in rows]
+    plans = [planned_of(row["plan"], people[row["subscriber_id"]], shelf) for row in rows]
+    return [
+        delivery_of(row, plan.subscriber.email, partial(Planned, *plan)) for row, plan in zip(rows, plans, strict=True)
+    ]
 
 
-def _delivery_of(row: RowMapping, subscriber: Subscriber, shelf: Shelf) -> Delivery:
-    planned = planned_of(row["plan"], subscriber, shelf)
-    same = ("id", "slot", "planned_at", "generation", "template", "attempts", "fence", "crashes", "ambiguous")
-    return Delivery(
-        subscriber=planned.subscriber,
-        papers=planned.papers,
-        receipt=planned.receipt,
-        status=DeliveryStatus(row["status"]),
-        message_id=row["message_id"] or "",
-        **{name: row[name] for name in (*same, "digest", "next_at", "settled_at", "code", "note")},
-    )
+def delivery_of(row: RowMapping, email: str, read: Callable[[], Planned], **changes: Any) -> Delivery:
+    """The delivery of a row, but for what changes; ``read`` reads its plan."""
+    status, message_id = DeliveryStatus(row["status"]), row["message_id"] or ""
+    values = {**{name: row[name] for name in _SAME}, "status": status, "message_id": message_id, **changes}
+    return Delivery(email=email, read=read, **values)

@@ -119,13 +119,15 @@ class Fetches:
         That is when all went well for the last time, or when they were first asked.
         """
         failing = [fetched for fetched in self.latest() if fetched.error]
-        return [(fetched, self.succeeded(fetched.source) or self._first(fetched.source)) for fetched in failing]
+        return [
+            (fetched, self.succeeded(fetched.source) or self.first(fetched.source) or fetched.at) for fetched in failing
+        ]
 
-    def _first(self, source: str) -> datetime:
+    def first(self, source: str) -> datetime | None:
+        """When a source was asked for the first time."""
         fetch = tables.fetch.c
         with self._database.read() as connection:
-            first: datetime = connection.execute(select(func.min(fetch.at)).where(fetch.source == source)).scalar_one()
-            return first
+            return connection.execute(select(func.min(fetch.at)).where(fetch.source == source)).scalar()
 
     def per_day(self, source: str, since: datetime, days: timedelta) -> float:
         """How many new papers a source brought a day, from an instant on."""

@@ -8,22 +8,27 @@ as snapshots, templates as compiled, each once by its hash, and the plan names t
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import asdict, astuple, replace
 from datetime import date
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, Table, select
+from sqlalchemy import Connection, Row, RowMapping, Table, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from digestmail.model import (
     Cadence,
+    Change,
     Evidence,
     Field,
     Hit,
     Issue,
+    Lull,
     Match,
     Paper,
     Place,
+    Planned,
+    Quiet,
     RankedPaper,
     Receipt,
     Subscriber,
@@ -31,6 +36,7 @@ from digestmail.model import (
 from digestmail.ranking.profile import format_keywords, parse_keywords
 from digestmail.storage import tables
 from digestmail.storage.database import CHUNK, rows_by_id
+from digestmail.storage.followups import change_of
 from digestmail.storage.intake import paper_of
 
 _FIELDS, _EVIDENCE = {str(one): one for one in Field}, {str(one): one for one in Evidence}
@@ -96,14 +102,17 @@ def _facts(paper: Paper) -> dict[str, Any]:
 def plan_json(issue: Issue, paper_ids: Mapping[str, int], snapshots: Mapping[str, str]) -> dict[str, Any]:
     """The plan as it is stored. ``paper_ids`` are rows, ``snapshots`` digests, by the key of the paper."""
     profile = issue.subscriber.profile
-    return {
+
+    def named(paper: Paper) -> dict[str, Any]:
+        counts = {name: getattr(paper, name) for name in _COUNTS}
+        return {"id": paper_ids[paper.key], "snapshot": snapshots[paper.key], **counts}
+
+    plan: dict[str, Any] = {
         "papers": [
             {
-                "id": paper_ids[ranked.paper.key],
-                "snapshot": snapshots[ranked.paper.key],
+                **named(ranked.paper),
                 "score": ranked.score,
                 "topic": ranked.topic,
-                **{name: getattr(ranked.paper, name) for name in _COUNTS},
                 "matches": [[match.keyword, match.points, [*map(astuple, match.places)]] for match in ranked.matches],
             }
             for ranked in issue.papers
@@ -116,14 +125,19 @@ def plan_json(issue: Issue, paper_ids: Mapping[str, int], snapshots: Mapping[str
             "language": issue.language,
         },
     }
+    if issue.followups:
+        plan["followups"] = [{"change": change.id, **named(change.paper)} for change in issue.followups]
+    if lull := issue.lull:
+        next_day = lull.next_day.isoformat() if lull.next_day else None
+        plan["lull"] = {**asdict(lull), "nearest": [*map(named, lull.nearest)], "next_day": next_day}
+    return plan
 
 
-class Planned(NamedTuple):
-    """What a plan says."""
-
-    subscriber: Subscriber
-    papers: tuple[RankedPaper, ...]
-    receipt: Receipt
+def papers_named(issue: Issue) -> list[Paper]:
+    """All papers that the plan of an issue names, each once."""
+    papers = [ranked.paper for ranked in issue.papers] + [change.paper for change in issue.followups]
+    papers += issue.lull.nearest if issue.lull else ()
+    return list({paper.key: paper for paper in papers}.values())
 
 
 class Shelf:
@@ -139,10 +153,12 @@ class Shelf:
         self._hits: dict[tuple[int, str], tuple[list[Any], Hit]] = {}
         #: plans of older versions name papers only, and papers change
         self._current: dict[int, Paper] = {}
+        self._changes: dict[int, RowMapping] = {}
 
     def fetch(self, connection: Connection, plans: Iterable[Mapping[str, Any]]) -> None:
         """Have at hand what these plans name."""
-        wanted = [planned for plan in plans for planned in plan["papers"]]
+        plans = list(plans)
+        wanted = [planned for plan in plans for planned in _named(plan)]
         if len(self._counted) > _KEPT_PAPERS:
             self._snapshots, self._counted = {}, {}
         if len(self._hits) > _KEPT_HITS:
@@ -150,8 +166,24 @@ class Shelf:
         digests = {planned["snapshot"] for planned in wanted if "snapshot" in planned}
         for row in _snapshots(connection, digests - self._snapshots.keys()):
             self._snapshots[row.digest] = _paper_of_facts(row.facts)
+        self._fetch_changes(connection, {told["change"] for plan in plans for told in plan.get("followups", ())})
         bare = (planned["id"] for planned in wanted if "snapshot" not in planned)
         self._current = {row["id"]: paper_of(row) for row in rows_by_id(connection, tables.paper, bare)}
+
+    def _fetch_changes(self, connection: Connection, wanted: AbstractSet[int]) -> None:
+        if len(self._changes) > _KEPT_PAPERS:
+            self._changes = {}
+        unknown = wanted - self._changes.keys()
+        self._changes.update((row["id"], row) for row in rows_by_id(connection, tables.change, unknown))
+
+    def change(self, told: Mapping[str, Any]) -> Change:
+        """What a plan tells of a paper that was sent before; it was fetched before."""
+        return change_of(self._changes[told["change"]], self.paper(told))
+
+    def has(self, plan: Mapping[str, Any]) -> bool:
+        """Whether all that a plan names is at hand."""
+        papers = all(planned.get("snapshot") in self._snapshots for planned in _named(plan))
+        return papers and all(told["change"] in self._changes for told in plan.get("followups", ()))
 
     def paper(self, planned: Mapping[str, Any]) -> Paper:
         """The paper with the counts of a plan; it was fetched before."""
@@ -185,7 +217,28 @@ def planned_of(plan: Mapping[str, Any], subscriber: Subscriber, shelf: Shelf) ->
         RankedPaper(shelf.paper(one), one["score"], _matches_of(one, shelf), one.get("topic", ""))
         for one in plan["papers"]
     )
-    return Planned(_as_planned(subscriber, plan, ranked), ranked, Receipt(**plan["receipt"]))
+    # plans of older versions tell neither of these
+    followups = tuple(map(shelf.change, plan.get("followups", ())))
+    lull = _lull_of(plan["lull"], shelf) if "lull" in plan else None
+    return Planned(_as_planned(subscriber, plan, ranked), ranked, Receipt(**plan["receipt"]), followups, lull)
+
+
+def _named(plan: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """All papers of a plan."""
+    yield from plan["papers"]
+    yield from plan.get("followups", ())
+    yield from plan.get("lull", {}).get("nearest", ())
+
+
+def _lull_of(told: Mapping[str, Any], shelf: Shelf) -> Lull:
+    return Lull(
+        why=Quiet(told["why"]),
+        new=told["new"],
+        down=tuple(told["down"]),
+        stale=tuple(told["stale"]),
+        nearest=tuple(map(shelf.paper, told["nearest"])),
+        next_day=date.fromisoformat(told["next_day"]) if told["next_day"] else None,
+    )
 
 
 def _paper_of_facts(facts: Mapping[str, Any]) -> Paper:

@@ -9,8 +9,10 @@ from digestmail.storage.claims import Claims
 from digestmail.storage.corpus import Corpus
 from digestmail.storage.database import Database
 from digestmail.storage.deliveries import Deliveries
+from digestmail.storage.enrichments import Enrichments
 from digestmail.storage.feedback import Feedback
 from digestmail.storage.fetches import Fetches
+from digestmail.storage.followups import Followups
 from digestmail.storage.journal import Journal
 from digestmail.storage.plans import Shelf
 from digestmail.storage.search import Search
@@ -31,6 +33,7 @@ class Store:
         self._database = Database(url)
         self.corpus = Corpus(self._database)
         self.search = Search(self._database)
+        self.enrichments = Enrichments(self._database)
         self.subscribers = Subscribers(self._database)
         self.feedback = Feedback(self._database)
         shelf = Shelf()
@@ -39,6 +42,7 @@ class Store:
         journal = Journal(path.with_name(f"{path.name}.results") if path else None)
         self.claims = Claims(self._database, shelf, journal, owner)
         self.fetches = Fetches(self._database)
+        self.followups = Followups(self._database)
         self.audits = Audits(self._database)
         self.addresses = Addresses(self._database)
 

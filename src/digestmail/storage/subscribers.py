@@ -1,6 +1,6 @@
 """Subscribers: addresses and profiles. A profile is keywords, gate, and the opinions that ``feedback`` keeps."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -88,10 +88,11 @@ def _values(subscriber: Subscriber) -> dict[str, Any]:
 def subscribers_of(connection: Connection, rows: Sequence[RowMapping]) -> list[Subscriber]:
     """The subscribers of these rows, in their order, with the papers they liked and disliked."""
     opinions = opinions_of(connection, (row["id"] for row in rows))
-    return [_subscriber_of(row, opinions.get(row["id"], ())) for row in rows]
+    return [subscriber_of(row, opinions.get(row["id"], ())) for row in rows]
 
 
-def _subscriber_of(row: RowMapping, opinions: Sequence[Opinion]) -> Subscriber:
+def subscriber_of(row: Mapping[str, Any] | RowMapping, opinions: Sequence[Opinion]) -> Subscriber:
+    """The subscriber of a row."""
     return Subscriber(
         uid=row["uid"],
         email=row["email"],
@@ -106,6 +107,6 @@ def _subscriber_of(row: RowMapping, opinions: Sequence[Opinion]) -> Subscriber:
     )
 
 
-def _profile_of(row: RowMapping, opinions: Sequence[Opinion]) -> Profile:
+def _profile_of(row: Mapping[str, Any] | RowMapping, opinions: Sequence[Opinion]) -> Profile:
     liked, disliked = (tuple(one.paper for one in opinions if one.kind is kind) for kind in Kind)
     return replace(parse_keywords(row["keywords"]), gate=Gate(row["gate"]), liked=liked, disliked=disliked)

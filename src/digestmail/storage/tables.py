@@ -21,7 +21,7 @@ from sqlalchemy import (
 )
 
 #: the newest migration, which this version of digestmail needs
-SCHEMA_VERSION = "0006"
+SCHEMA_VERSION = "0007"
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -79,12 +79,21 @@ paper = Table(
     Column("day", Date, index=True),
 )
 
-#: every key under which a work is known: arxiv:…, doi:…, title:…; works may share a title
+#: every key under which a work is known: arxiv:…, doi:…, url:…, title:…; works may share a title
 paper_identity = Table(
     "paper_identity",
     metadata,
     Column("identity", Text, primary_key=True),
     Column("paper_id", ForeignKey("paper.id"), primary_key=True, index=True),
+)
+
+#: from when on an index of publications is asked again what it knows of a paper
+enrichment = Table(
+    "enrichment",
+    metadata,
+    Column("enricher", Text, primary_key=True),
+    Column("paper_id", ForeignKey("paper.id"), primary_key=True, index=True),
+    Column("ask_again", UtcDateTime, nullable=False),
 )
 
 #: append-only: what happened to papers after they were promised to somebody

@@ -1,9 +1,9 @@
-"""Which work is it: arXiv ids, DOIs and title keys. Pure.
+"""Which work is it: arXiv ids, DOIs, links and title keys. Pure.
 
 One work has one key, in this order: arXiv id without version (also when it stands in a URL or a 10.48550/arXiv DOI),
-DOI in lower case, normalised title with first author. In 80,017 real papers only seven groups share a normalised title
-under different ids, and 99.67 % of the papers that two sources announce under one id have equal normalised titles: the
-title is a good last resort and never overrides an id.
+DOI in lower case, normalised link, normalised title with first author. In 80,017 real papers only seven groups share a
+normalised title under different ids, and 99.67 % of the papers that two sources announce under one id have equal
+normalised titles: the title is a good last resort and never overrides an id.
 """
 
 import hashlib
@@ -12,8 +12,10 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import fields, replace
 from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from digestmail.model import Paper
+from digestmail.text.clean import clean_line
 from digestmail.text.papers import readable
 from digestmail.text.tex import to_text
 
@@ -24,12 +26,13 @@ _ARXIV = re.compile(
 )
 _DOI = re.compile(r"\b(10\.\d{4,9}/[^\s\"<>]+)", re.IGNORECASE)
 # kinds of keys, the best has the lowest rank; a source may have a kind of its own
-_RANKS = {"arxiv": 0, "doi": 1, "title": 3}
+_RANKS = {"arxiv": 0, "doi": 1, "url": 3, "title": 4}
 _OTHER_RANK = 2
 _IN_TEX = ("title", "abstract", "authors")
 _NEWEST = ("upvotes", "comments", "citations")
 _NOTHING = (None, "", ())
 _NOT_WORD = re.compile(r"[\W_]+")
+_DEFAULT_PORTS = {80, 443}
 _AFTER_NAMES = {"jr", "sr", "ii", "iii", "iv"}
 _TELLING_WORDS = 3  # a title of fewer words may be anybody's
 # arXiv, bioRxiv and medRxiv (10.64898 since 2026), Research Square, ChemRxiv, Preprints.org, PsyArXiv, OSF, SSRN and
@@ -69,6 +72,27 @@ def doi(text: str) -> str | None:
     return found[1].rstrip(".,;)").lower() if found else None
 
 
+def url_key(link: str) -> str | None:
+    """``url:`` and the normalised link of a page; None for what is no web link, and for the home page of a host.
+
+    The host is in lower case; the scheme, the fragment, ``utm_*`` parameters and a slash at the end do not count.
+
+    >>> url_key("HTTP://Blog.Example.org/a/?p=7&utm_source=rss#top")
+    'url:blog.example.org/a?p=7'
+    """
+    try:
+        parts = urlsplit(clean_line(link))
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        return None
+    path = parts.path.rstrip("/ ")  # a space may have stood before the fragment
+    counting = [pair for pair in parse_qsl(parts.query, keep_blank_values=True) if not pair[0].startswith("utm_")]
+    if parts.scheme not in ("http", "https") or not host or not (path or counting):
+        return None
+    address = f"{host}:{port}" if port and port not in _DEFAULT_PORTS else host
+    return f"url:{address}{path}" + (f"?{urlencode(counting)}" if counting else "")
+
+
 def title_key(title: str) -> str:
     """``title:`` and 16 hex digits, the same whatever the case, accents, spaces and punctuation of the title.
 
@@ -81,15 +105,25 @@ def title_key(title: str) -> str:
     return "title:" + hashlib.sha256(letters.encode("utf-8", "replace")).hexdigest()[:16]
 
 
-def paper_key(*, title: str, arxiv: str | None = None, doi_text: str | None = None, authors: Sequence[str] = ()) -> str:
+def paper_key(
+    *,
+    title: str,
+    arxiv: str | None = None,
+    doi_text: str | None = None,
+    url: str | None = None,
+    authors: Sequence[str] = (),
+) -> str:
     """The key of a work from what a source knows of it. ``arxiv`` and ``doi_text`` may be bare, prefixed or URLs.
 
-    Works that have nothing but a title and authors are told apart by the first author: "Editorial" is not one work.
+    ``url`` is the work's own page, where the source has one for each work. Works that have nothing but a title and
+    authors are told apart by the first author: "Editorial" is not one work.
     """
     if found := arxiv_id(arxiv or "") or arxiv_id(doi_text or ""):
         return f"arxiv:{found}"
     if found := doi(doi_text or ""):
         return f"doi:{found}"
+    if found := url_key(url or ""):
+        return found
     return title_key(f"{title} {_family(authors[0])}") if authors and _family(authors[0]) else title_key(title)
 
 
@@ -106,11 +140,13 @@ def same_work(one: Paper, other: Paper) -> bool:
     """Whether two papers with one title are one work.
 
     Their ids say so where they can be compared; else their first authors, as far as both are known. A preprint and its
-    publication have DOIs that differ.
+    publication have DOIs that differ. Two pages of one host are two works: "This Week's Papers" comes every week.
     """
     if one.key == other.key:
         return True
     if one.arxiv_id and other.arxiv_id:
+        return False
+    if (host := _host_of(one)) and host == _host_of(other):
         return False
     dois = {_doi_of(one), _doi_of(other)}
     if None not in dois and len(dois) > 1 and not any(is_preprint(found) for found in dois if found):
@@ -124,6 +160,11 @@ def same_work(one: Paper, other: Paper) -> bool:
 
 def _doi_of(paper: Paper) -> str | None:
     return paper.doi or (paper.key.removeprefix("doi:") if paper.key.startswith("doi:") else None)
+
+
+def _host_of(paper: Paper) -> str | None:
+    kind, _, address = paper.key.partition(":")
+    return address.partition("/")[0].partition("?")[0] if kind == "url" else None
 
 
 def is_preprint(found: str) -> bool:
@@ -177,8 +218,8 @@ def merge(old: Paper, new: Paper) -> Paper:
         for name in _IN_TEX
         if getattr(old, name) != getattr(new, name) == getattr(readable(old), name)
     }
-    if old.doi and new.doi and is_preprint(old.doi) and not is_preprint(new.doi):
-        facts["doi"] = new.doi
+    if facts["doi"] and is_preprint(facts["doi"]):  # what is published stays so, also in later versions of a preprint
+        facts["doi"] = next((found for found in (new.doi, old.doi) if found and not is_preprint(found)), facts["doi"])
     better = new if _rank(new.key) < _rank(old.key) else old
     facts |= {"key": better.key, "url": better.url or old.url or new.url}
     return replace(old, **facts)

@@ -1,22 +1,21 @@
-"""JSON Lines: one paper a line. The way in for everything that has no source of its own."""
+"""The fields of one paper in a file, checked: the same for all formats."""
 
-import json
 import re
 from collections.abc import Iterator
 from datetime import date
-from pathlib import Path
-from typing import Annotated, Any, BinaryIO
+from typing import Annotated, Any
 
 from pydantic import AliasChoices, BaseModel, BeforeValidator, Field, ValidationError
 
 from digestmail.errors import SourceFormatError
-from digestmail.model import Inquiry, Paper, SkippedEntry
-from digestmail.protocols import Entry
-from digestmail.sources.reading import cannot_read, count, day, is_title, kind, web_link
+from digestmail.model import Paper, SkippedEntry
+from digestmail.sources.reading import count, day, is_title, web_link
 from digestmail.text.clean import clean_line
 from digestmail.text.identity import doi, paper_key
 
-LONGEST_LINE = 1_000_000  # bytes; the longest of 74,728 real records has 3,303 authors and stays under 100 kB
+#: what a reader of a format gives: the line of an entry, and its fields or why it has none
+Records = Iterator[tuple[int, dict[str, Any] | str]]
+
 _BETWEEN_AUTHORS = re.compile(" and |;")
 
 
@@ -78,6 +77,7 @@ class PaperLine(BaseModel):
     authors: Annotated[tuple[str, ...], BeforeValidator(_names)] = ()
     author_count: Count = None
     organization: Line = None
+    venue: Line = None
     categories: Annotated[tuple[str, ...], BeforeValidator(_terms)] = ()
     published: Day = None
     listed: Day = None
@@ -89,7 +89,7 @@ class PaperLine(BaseModel):
 
     def paper(self, source: str) -> Paper:
         """The paper, keyed by arXiv id, else DOI (``id`` may hold either), else title; linked to where that leads."""
-        key = paper_key(title=self.title, arxiv=self.id, doi_text=self.doi or self.id)
+        key = paper_key(title=self.title, arxiv=self.id, doi_text=self.doi or self.id, authors=self.authors)
         copied = self.model_dump(exclude={"id", "doi", "abstract", "url"})
         return Paper(
             key=key,
@@ -101,65 +101,28 @@ class PaperLine(BaseModel):
         )
 
 
-class JsonlSource:
-    """Papers of one file, read line by line: the file may be larger than memory."""
-
-    def __init__(self, path: Path, *, name: str | None = None) -> None:
-        self.name = name or f"jsonl:{path.name}"
-        self.calendar = None
-        self._path = path
-
-    def fetch(self, inquiry: Inquiry) -> Iterator[Entry]:  # noqa: ARG002 - a file does not depend on the day
-        """Yield the papers of the file in its order; blank lines are nothing, a file without lines is a quiet day.
-
-        Raises SourceUnavailable when the file cannot be read, SourceFormatError when it has lines and none is a paper.
-        """
-        first_trouble: SkippedEntry | None = None
-        found_one = False
-        for entry in self._entries():
-            if isinstance(entry, Paper):
-                found_one = True
-            else:
-                first_trouble = first_trouble or entry
-            yield entry
-        if first_trouble and not found_one:
-            raise SourceFormatError(self.name, f"no line is a paper; {first_trouble}")
-
-    def _entries(self) -> Iterator[Paper | SkippedEntry]:
-        try:
-            with self._path.open("rb") as file:
-                for number, line in enumerate(_lines(file), start=1):
-                    if line is None or line.strip():
-                        yield self._entry(number, line)
-        except OSError as error:
-            raise cannot_read(self.name, self._path, error) from error
-
-    def _entry(self, number: int, line: bytes | None) -> Paper | SkippedEntry:
-        where = f"{self._path.name}:{number}"
-        if line is None:
-            return SkippedEntry(where, f"the line is longer than {LONGEST_LINE // 1_000_000} MB")
-        try:
-            fields: Any = json.loads(line.decode("utf-8-sig", "replace"))
-            if not isinstance(fields, dict):
-                return SkippedEntry(where, f"{kind(fields)} instead of an object")
-            return PaperLine.model_validate(fields).paper(self.name)
-        except ValidationError as error:
-            return SkippedEntry(where, "; ".join(_problems(error)))
-        except RecursionError:
-            return SkippedEntry(where, "JSON nested too deeply")
-        except ValueError as error:
-            return SkippedEntry(where, f"not JSON: {clean_line(str(error))}")
+def entry(fields: dict[str, Any] | str, where: str, source: str) -> Paper | SkippedEntry:
+    """The paper of some fields, or why there is none; ``where`` names its place."""
+    if isinstance(fields, str):
+        return SkippedEntry(where, fields)
+    try:
+        return PaperLine.model_validate(fields).paper(source)
+    except ValidationError as error:
+        return SkippedEntry(where, "; ".join(_problems(error)))
 
 
-def _lines(file: BinaryIO) -> Iterator[bytes | None]:
-    """The lines of a file; None for one that is too long, which is passed over without being held."""
-    while line := file.readline(LONGEST_LINE + 1):
-        if len(line) <= LONGEST_LINE:
-            yield line
-            continue
-        while line and not line.endswith(b"\n"):
-            line = file.readline(LONGEST_LINE)
-        yield None
+def whole(found: Iterator[Paper | SkippedEntry], source: str, unit: str) -> Iterator[Paper | SkippedEntry]:
+    """The same; raises SourceFormatError at the end when there were entries (``unit``) and none was a paper."""
+    first_trouble: SkippedEntry | None = None
+    found_one = False
+    for one in found:
+        if isinstance(one, Paper):
+            found_one = True
+        else:
+            first_trouble = first_trouble or one
+        yield one
+    if first_trouble and not found_one:
+        raise SourceFormatError(source, f"no {unit} is a paper; {first_trouble}")
 
 
 def _problems(error: ValidationError) -> Iterator[str]:

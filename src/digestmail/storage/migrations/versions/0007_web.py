@@ -6,8 +6,8 @@ from alembic import op
 from digestmail.storage.search import create_search
 from digestmail.storage.tables import UtcDateTime
 
-revision = "0006"
-down_revision = "0005"
+revision = "0007"
+down_revision = "0006"
 
 
 def upgrade() -> None:

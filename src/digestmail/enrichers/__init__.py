@@ -1,0 +1,1 @@
+"""Indexes of publications, which know more about papers that are there."""
