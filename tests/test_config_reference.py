@@ -28,6 +28,7 @@ HEADINGS = {
     "BouncesSettings": "## bounces",
     "RelaySettings": "### relays",
     "DeliverySettings": "## delivery",
+    "PagesSettings": "## web",
     "SubscriberSettings": "## subscribers",
 }
 

@@ -16,6 +16,7 @@ from digestmail.cli import (
     operations,
     papers,
     readers,
+    serving,
     setup,
     simulation,
     templates,
@@ -76,4 +77,5 @@ app.command("audit")(deliveries.audit)
 app.command("resolve")(deliveries.resolve)
 app.command("resend")(deliveries.resend)
 app.command("papers")(papers.papers)
-app.command("serve")(operations.serve)
+app.command("serve")(serving.serve)
+app.command("tick", hidden=True)(serving.tick)

@@ -13,7 +13,8 @@ from digestmail.config.schema import (
 )
 from digestmail.config.sources import HuggingFaceSettings, JsonlSettings, PageSettings, SourceSettings
 from digestmail.config.subscribers import SUBSCRIBER_KEYS, load_subscribers
-from digestmail.config.values import Sender
+from digestmail.config.values import Listening, Sender
+from digestmail.config.web import PagesSettings
 
 __all__ = [
     "SUBSCRIBER_KEYS",
@@ -23,9 +24,11 @@ __all__ = [
     "HuggingFaceSettings",
     "IssueSettings",
     "JsonlSettings",
+    "Listening",
     "NewsletterSettings",
     "OutboxSettings",
     "PageSettings",
+    "PagesSettings",
     "RelaySettings",
     "ScheduleSettings",
     "Sender",

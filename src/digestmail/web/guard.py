@@ -1,10 +1,13 @@
 """What stands before every page: limits for requests, headers for answers, and who is really asking."""
 
+import asyncio
 import ipaddress
 import logging
 import re
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
+
+from starlette.exceptions import HTTPException
 
 Message = MutableMapping[str, Any]
 Scope = MutableMapping[str, Any]
@@ -14,6 +17,8 @@ Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 MAX_BODY = 16_384  # bytes; the longest form is a profile of fifty keywords
 _LONGEST_URL = 4_096
+_LONGEST_LENGTH = 10  # digits
+_BODY_SECONDS = 10.0  # for all of it
 
 #: of every answer: nothing is loaded from elsewhere, framed, sniffed or told to others
 HEADERS = {
@@ -52,8 +57,10 @@ class MaskTokens(logging.Filter):
 class Guard:
     """ASGI middleware: refuses what is too long, bounds the body as it comes, puts the headers on."""
 
-    def __init__(self, app: Application, trusted_proxies: tuple[str, ...] = ()) -> None:
-        self._app = app
+    def __init__(
+        self, app: Application, trusted_proxies: tuple[str, ...] = (), body_seconds: float = _BODY_SECONDS
+    ) -> None:
+        self._app, self._body_seconds = app, body_seconds
         self._trusted = tuple(ipaddress.ip_network(proxy, strict=False) for proxy in trusted_proxies)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -68,21 +75,33 @@ class Guard:
         if refused:
             await _answer(guarded, *refused)
             return
-        await self._app(scope, _bounded(receive), guarded)
+        await self._app(scope, _bounded(receive, self._body_seconds), guarded)
 
     def _client(self, scope: Scope, headers: MutableMapping[str, str] | dict[str, str]) -> str:
         """Who asks: the peer, or behind proxies that are trusted, the nearest one that is not, read from the right."""
         peer = scope["client"][0] if scope.get("client") else ""
         hops = [hop.strip() for hop in headers.get("x-forwarded-for", "").split(",") if hop.strip()]
         while hops and self._is_trusted(peer):
-            peer = hops.pop()
+            hop = _address(hops.pop())
+            if hop is None:
+                break
+            peer = hop
         return peer
 
-    def _is_trusted(self, address: str) -> bool:
-        try:
-            return any(ipaddress.ip_address(address) in network for network in self._trusted)
-        except ValueError:
-            return False
+    def _is_trusted(self, peer: str) -> bool:
+        address = _address(peer)
+        return address is not None and any(ipaddress.ip_address(address) in network for network in self._trusted)
+
+
+def _address(text: str) -> str | None:
+    """An IP address as it is written everywhere; some proxies add the port."""
+    bare = text.removeprefix("[").partition("]")[0] if text.startswith("[") else text
+    if bare.count(":") == 1:
+        bare = bare.partition(":")[0]
+    try:
+        return str(ipaddress.ip_address(bare))
+    except ValueError:
+        return None
 
 
 def _refusal(scope: Scope, headers: dict[str, str]) -> tuple[int, str] | None:
@@ -91,22 +110,39 @@ def _refusal(scope: Scope, headers: dict[str, str]) -> tuple[int, str] | None:
     length = headers.get("content-length", "0")
     if not length.isascii() or not length.isdigit():
         return 400, "The length of the request is no number."
-    if int(length) > MAX_BODY:
+    if len(length) > _LONGEST_LENGTH or int(length) > MAX_BODY:
         return 413, "The request is too large."
     return None
 
 
-class TooLargeError(Exception):
+class TooLargeError(HTTPException):
     """A body without a length is longer than anything we ask for."""
 
+    def __init__(self) -> None:
+        super().__init__(413, "The request is too large.")
 
-def _bounded(receive: Receive) -> Receive:
-    seen = 0
+
+class TooSlowError(HTTPException):
+    """A body comes so slowly that it only keeps us waiting."""
+
+    def __init__(self) -> None:
+        super().__init__(408, "The request took too long.")
+
+
+def _bounded(receive: Receive, seconds: float) -> Receive:
+    seen, complete, until = 0, False, asyncio.get_running_loop().time() + seconds
 
     async def bounded() -> Message:
-        nonlocal seen
-        message = await receive()
+        nonlocal seen, complete
+        if complete:  # what comes now is the news that nobody listens any more
+            return await receive()
+        try:
+            async with asyncio.timeout_at(until):
+                message = await receive()
+        except TimeoutError:
+            raise TooSlowError from None
         seen += len(message.get("body", b""))
+        complete = not message.get("more_body", False)
         if seen > MAX_BODY:
             raise TooLargeError
         return message
