@@ -85,7 +85,8 @@ class Schedule:
         try:
             # its standard input is the pipe whose other end dies with this process; in a group of its own, so that the
             # Ctrl-C of a terminal comes through us, once
-            with subprocess.Popen(self._command, stdin=subprocess.PIPE, process_group=0) as child:
+            command = self._command
+            with subprocess.Popen(command, stdin=subprocess.PIPE, process_group=0) as child:  # noqa: S603 - our own
                 self._child = child
                 if self._stopping.is_set():  # asked between the check and the start
                     child.send_signal(signal.SIGTERM)

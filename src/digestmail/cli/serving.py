@@ -5,7 +5,6 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated
@@ -29,6 +28,8 @@ from digestmail.newsletter.deliver import Stop
 from digestmail.scheduler import Schedule, end_with_parent
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from digestmail.web.house import WebSettings
     from digestmail.web.server import Server
 

@@ -156,10 +156,9 @@ def parse_listen(text: str) -> Listening:
     """``127.0.0.1:8000``, ``[::1]:8000``, ``:8000``. Port 0 is any that is free."""
     host, colon, port = text.strip().rpartition(":")
     bare = host.removeprefix("[").removesuffix("]") if host.startswith("[") else host
-    usable = (
-        colon and port.isascii() and port.isdigit() and int(port) <= _LAST_PORT and (":" not in host or host != bare)
-    )
-    if not usable or (bare and not _HOST.fullmatch(bare)):
+    is_port = port.isascii() and port.isdigit() and int(port) <= _LAST_PORT
+    is_host = not bare or (_HOST.fullmatch(bare) and (":" not in bare or host != bare))
+    if not (colon and is_port and is_host):
         raise InputError(f"{text!r} is not an address to listen on, such as 127.0.0.1:8000")
     return Listening(bare, int(port))
 

@@ -83,9 +83,8 @@ class Fetches:
         """The answers of the last ``limit`` times that sources were asked, newest first."""
         fetch = tables.fetch.c
         with self._database.read() as connection:
-            times = list(
-                connection.execute(select(fetch.at).distinct().order_by(fetch.at.desc()).limit(limit)).scalars()
-            )
+            newest = select(fetch.at).distinct().order_by(fetch.at.desc()).limit(limit)
+            times = list(connection.execute(newest).scalars())
             rows = connection.execute(select(tables.fetch).where(fetch.at.in_(times)).order_by(fetch.id)).mappings()
             found = [_fetched(row) for row in rows]
         return [(at, tuple(one for one in found if one.at == at)) for at in times]

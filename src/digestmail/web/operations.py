@@ -5,6 +5,7 @@ import ipaddress
 import threading
 import time
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
@@ -17,8 +18,10 @@ from digestmail.errors import StoreError
 from digestmail.newsletter import Newsletter
 from digestmail.newsletter.measures import Measures, measure, probe
 from digestmail.newsletter.status import overdue
-from digestmail.web.access import Traffic
 from digestmail.web.house import House
+
+if TYPE_CHECKING:
+    from digestmail.web.access import Traffic
 
 router = APIRouter(include_in_schema=False)
 
