@@ -213,7 +213,7 @@ def load(
     """The deliveries that meet a condition on deliveries and subscribers, newest slot first."""
     query = _WHOLE.where(condition).order_by(_delivery.c.slot.desc(), _delivery.c.id)
     rows = connection.execute(query.limit(limit).offset(offset)).mappings().all()
-        subscribers = list(rows_by_id(connection, _subscriber, [row["subscriber_id"] for row in rows]))
+    subscribers = list(rows_by_id(connection, _subscriber, [row["subscriber_id"] for row in rows]))
     people = dict(zip((row["id"] for row in subscribers), subscribers_of(connection, subscribers), strict=True))
     shelf.fetch(connection, [row["plan"] for row in rows])
     return [_delivery_of(row, people[row["subscriber_id"]], shelf) for row in rows]
