@@ -80,7 +80,7 @@ def told(path: str) -> str:
     >>> told("/api/v1/subscribers/ann@example.org")
     '/api/v1/subscribers/…'
     """
-    parts = ("…" if "@" in part else quote(part, safe="…:") for part in masked(path).split("/"))
+    parts = ("…" if "@" in part or part == "…" else quote(part, safe=":") for part in masked(path).split("/"))
     return "/".join(parts)
 
 

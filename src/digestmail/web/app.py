@@ -8,7 +8,7 @@ from importlib.resources import files
 from anyio import to_thread
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import PlainTextResponse, Response
+from fastapi.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.exceptions import HTTPException
 
 from digestmail import __version__
@@ -16,6 +16,11 @@ from digestmail.errors import InputError, NotFoundError, StoreError
 from digestmail.newsletter.overview import mark
 from digestmail.web import operations, papers
 from digestmail.web.access import Access, Traffic
+from digestmail.web.admin import pages as admin_pages
+from digestmail.web.admin import routes as admin
+from digestmail.web.admin.doors import NotLoggedIn, Sessions
+from digestmail.web.api.app import build_api
+from digestmail.web.attempts import Attempts
 from digestmail.web.guard import Guard
 from digestmail.web.house import House, Open, Trigger, WebSettings
 from digestmail.web.kept import KeptPages
@@ -52,6 +57,13 @@ def build_app(open_newsletter: Open, settings: WebSettings, trigger: Trigger | N
     app.state.readiness = operations.Readiness()
     app.include_router(papers.router)
     app.include_router(operations.router)
+    if settings.admin_token:
+        attempts = Attempts(settings.admin_token, settings.wrong_tokens)
+        app.state.attempts, app.state.sessions = attempts, Sessions(settings.admin_token)
+        app.include_router(admin.router)
+        app.include_router(admin_pages.router)
+        app.add_exception_handler(NotLoggedIn, _to_login)
+        app.mount("/api/v1", build_api(house, attempts, trigger))
     app.add_api_route("/static/{name}", _static, methods=["GET", "HEAD"], include_in_schema=False)
     for kind, status in ((NotFoundError, 404), (InputError, 422), (StoreError, 503)):
         app.add_exception_handler(kind, _told(status))
@@ -62,6 +74,10 @@ def build_app(open_newsletter: Open, settings: WebSettings, trigger: Trigger | N
     app.add_middleware(Guard, trusted_proxies=settings.trusted_proxies)
     app.add_middleware(Access, traffic=traffic)
     return app
+
+
+def _to_login(_request: Request, _error: Exception) -> Response:
+    return RedirectResponse("/admin/login", 303, headers={"Cache-Control": "no-store"})
 
 
 def _mark(house: House) -> object:

@@ -1,7 +1,9 @@
 """What stands before every page: limits for requests, headers for answers, and who is really asking."""
 
 import asyncio
+import http
 import ipaddress
+import json
 import logging
 import re
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -16,9 +18,11 @@ Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 MAX_BODY = 16_384  # bytes; the longest form is a profile of fifty keywords
+MAX_HEAD = 16_384  # bytes of all headers
 _LONGEST_URL = 4_096
 _LONGEST_LENGTH = 10  # digits
 _BODY_SECONDS = 10.0  # for all of it
+_DRAINED, _DRAIN_SECONDS = 1 << 20, 1.0  # of what is refused
 
 #: of every answer: nothing is loaded from elsewhere, framed, sniffed or told to others
 HEADERS = {
@@ -73,7 +77,8 @@ class Guard:
         guarded = _with_headers(send)
         refused = _refusal(scope, headers)
         if refused:
-            await _answer(guarded, *refused)
+            await _drain(receive)
+            await _answer(guarded, *refused, as_problem=scope["path"].startswith("/api/"))
             return
         await self._app(scope, _bounded(receive, self._body_seconds), guarded)
 
@@ -107,6 +112,8 @@ def _address(text: str) -> str | None:
 def _refusal(scope: Scope, headers: dict[str, str]) -> tuple[int, str] | None:
     if len(scope["path"]) + len(scope.get("query_string", b"")) > _LONGEST_URL:
         return 414, "The address is too long."
+    if sum(len(name) + len(value) for name, value in scope["headers"]) > MAX_HEAD:
+        return 431, "The headers are too long."
     length = headers.get("content-length", "0")
     if not length.isascii() or not length.isdigit():
         return 400, "The length of the request is no number."
@@ -161,7 +168,27 @@ def _with_headers(send: Send) -> Send:
     return guarded
 
 
-async def _answer(send: Send, status: int, text: str) -> None:
-    headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"connection", b"close")]
+async def _drain(receive: Receive) -> None:
+    """Take a little of what is sent: a connection that is closed before that is reset, and the answer with it."""
+    taken = 0
+    try:
+        async with asyncio.timeout(_DRAIN_SECONDS):
+            while taken < _DRAINED:
+                message = await receive()
+                taken += len(message.get("body", b""))
+                if not message.get("more_body", False):
+                    return
+    except TimeoutError:
+        return
+
+
+async def _answer(send: Send, status: int, text: str, *, as_problem: bool) -> None:
+    """A sentence, for programs as a problem (RFC 9457)."""
+    kind, body = "text/plain; charset=utf-8", text
+    if as_problem:
+        title = http.HTTPStatus(status).phrase
+        told = {"type": "about:blank", "title": title, "status": status, "detail": text, "errors": []}
+        kind, body = "application/problem+json", json.dumps(told)
+    headers = [(b"content-type", kind.encode()), (b"connection", b"close")]
     await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": text.encode()})
+    await send({"type": "http.response.body", "body": body.encode()})

@@ -6,6 +6,8 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 
+from starlette.requests import HTTPConnection
+
 from digestmail.newsletter import Newsletter
 
 #: looks for issues that are due now; False when that is under way already
@@ -59,3 +61,9 @@ class House:
     def close(self) -> None:
         """Close them all; no request may be under way."""
         self._opened.close()
+
+
+def house_of(request: HTTPConnection) -> House:
+    """The house that a request came to."""
+    house: House = request.app.state.house
+    return house

@@ -11,12 +11,12 @@ import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from digestmail.errors import InputError
-from digestmail.web.guard import Application
+from digestmail.web.guard import MAX_HEAD, Application
 
 _CONNECTIONS = 512  # at once; one more is answered with 503
 _BACKLOG = 1024
 _KEEP_ALIVE_SECONDS = 10
-_LONGEST_HEAD = 16_384  # bytes of request line and headers
+_LINE = 8_192  # bytes that the request line may have
 #: how long requests that are under way may take when the server ends
 _DRAIN_SECONDS = 20
 
@@ -52,7 +52,7 @@ class Server:
                 backlog=_BACKLOG,
                 timeout_keep_alive=_KEEP_ALIVE_SECONDS,
                 timeout_graceful_shutdown=_DRAIN_SECONDS,
-                h11_max_incomplete_event_size=_LONGEST_HEAD,
+                h11_max_incomplete_event_size=MAX_HEAD + _LINE,  # it counts only what comes in pieces: see guard
             )
         )
 
