@@ -14,6 +14,7 @@ from digestmail.cli import (
     issues,
     keywords,
     operations,
+    overview,
     papers,
     readers,
     serving,
@@ -77,5 +78,7 @@ app.command("audit")(deliveries.audit)
 app.command("resolve")(deliveries.resolve)
 app.command("resend")(deliveries.resend)
 app.command("papers")(papers.papers)
+app.command("test-send")(overview.send_test)
+app.command("runs")(overview.runs)
 app.command("serve")(serving.serve)
 app.command("tick", hidden=True)(serving.tick)
