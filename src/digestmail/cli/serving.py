@@ -4,7 +4,6 @@ import logging
 import os
 import signal
 import sys
-import threading
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated
@@ -28,8 +27,6 @@ from digestmail.newsletter.deliver import Stop
 from digestmail.scheduler import Schedule, end_with_parent
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from digestmail.web.house import WebSettings
     from digestmail.web.server import Server
 
@@ -99,13 +96,14 @@ def web_settings(settings: Config, listening: Listening) -> "WebSettings":
 
 def _until_stopped(schedule: Schedule, server: "Server | None") -> None:
     """Run both until SIGTERM or SIGINT, then let both finish what is under way."""
-    stopped = threading.Event()
-    end_pages: Callable[[], None] = server.ask_to_stop if server else stopped.set
+    reader, writer = os.pipe()
 
-    def stop(number: int, _frame: FrameType | None) -> None:
-        _log.info("stop signal=%s", signal.Signals(number).name)
+    # no lock and no log in here: the main thread may be in the middle of either
+    def stop(_number: int, _frame: FrameType | None) -> None:
         schedule.ask_to_stop()
-        end_pages()
+        if server:
+            server.ask_to_stop()
+        os.write(writer, b".")
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)
@@ -114,7 +112,8 @@ def _until_stopped(schedule: Schedule, server: "Server | None") -> None:
         if server:
             server.run()
         else:
-            stopped.wait()
+            os.read(reader, 1)
+        _log.info("stopping: waiting for what is under way")
     finally:
         schedule.ask_to_end()
     schedule.wait()
