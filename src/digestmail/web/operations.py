@@ -73,13 +73,15 @@ class Readiness:
         self._late = False
 
     def late(self, house: House) -> bool:
-        """Raises StoreError."""
-        with self._lock:
-            if time.monotonic() >= self._until:
+        """Raises StoreError. While somebody judges, others are told the last judgement: probes must not pile up."""
+        if time.monotonic() >= self._until and self._lock.acquire(blocking=False):
+            try:
                 with house.newsletter() as newsletter:
                     self._late = _is_late(newsletter)
                 self._until = time.monotonic() + _JUDGED_SECONDS
-            return self._late
+            finally:
+                self._lock.release()
+        return self._late
 
 
 def _is_late(newsletter: Newsletter) -> bool:
