@@ -57,10 +57,13 @@ def serve(
     schedule = Schedule(command, settings.schedule.every_minutes)
     wanted = listen or (not no_web and (settings.web or settings.newsletter.base_url))
     server = _server(settings, parse_listen(listen) if listen else None, schedule) if wanted else None
+    asked = _heed_signals(schedule, server)
     say(f"serving {config}: looking for due issues every {settings.schedule.every_minutes} minutes, Ctrl-C ends it")
-    if server is None and not no_web:
+    if server:
+        say(f"web pages on {server.url}")
+    elif not no_web:
         say("no web pages: neither web nor newsletter.base_url is configured, and there is no --listen")
-    _until_stopped(schedule, server)
+    _until_asked(asked, schedule, server)
 
 
 def _server(settings: Config, listening: Listening | None, schedule: Schedule) -> "Server":
@@ -74,7 +77,6 @@ def _server(settings: Config, listening: Listening | None, schedule: Schedule) -
     port = socket.getsockname()[1]
     listening = Listening(listening.host, port)
     web = web_settings(settings, listening)
-    say(f"web pages on http://{Listening(listening.host or 'localhost', port)}")
     return Server(build_app(lambda: open_newsletter(settings), web, schedule.trigger), socket)
 
 
@@ -94,8 +96,8 @@ def web_settings(settings: Config, listening: Listening) -> "WebSettings":
     )
 
 
-def _until_stopped(schedule: Schedule, server: "Server | None") -> None:
-    """Run both until SIGTERM or SIGINT, then let both finish what is under way."""
+def _heed_signals(schedule: Schedule, server: "Server | None") -> int:
+    """Have SIGTERM and SIGINT end both, from now on; gives a file descriptor that can be read from after the first."""
     reader, writer = os.pipe()
 
     # no lock and no log in here: the main thread may be in the middle of either
@@ -107,12 +109,17 @@ def _until_stopped(schedule: Schedule, server: "Server | None") -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)
+    return reader
+
+
+def _until_asked(asked: int, schedule: Schedule, server: "Server | None") -> None:
+    """Run both until they are asked to stop, then let both finish what is under way."""
     schedule.start()
     try:
         if server:
             server.run()
         else:
-            os.read(reader, 1)
+            os.read(asked, 1)
         _log.info("stopping: waiting for what is under way")
     finally:
         schedule.ask_to_end()

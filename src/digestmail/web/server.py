@@ -56,6 +56,13 @@ class Server:
             )
         )
 
+    @property
+    def url(self) -> str:
+        """Where a browser on this machine finds it."""
+        host, port = self._socket.getsockname()[:2]
+        host = "localhost" if host in ("::", "0.0.0.0") else host  # noqa: S104 - it is read, not bound
+        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
     def run(self) -> None:
         """Serve; returns after ``ask_to_stop``, when the requests that were under way are answered."""
         self._server.run([self._socket])
