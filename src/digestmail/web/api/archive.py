@@ -10,19 +10,8 @@ from digestmail.newsletter import keywords
 from digestmail.newsletter.archive import day_of, search_for, work
 from digestmail.newsletter.preview import preview
 from digestmail.ranking.profile import parse_keywords
-from digestmail.web.api.models import (
-    CheckIn,
-    CheckOut,
-    Day,
-    KeywordOut,
-    Listed,
-    PageNumber,
-    PageSize,
-    PaperOut,
-    PreviewOut,
-    ProfileIn,
-    Words,
-)
+from digestmail.web.api.asked import CheckIn, Day, PageNumber, PageSize, ProfileIn, Words
+from digestmail.web.api.models import CheckOut, KeywordOut, Listed, PaperOut, PreviewOut
 from digestmail.web.api.problems import problems
 from digestmail.web.api.readers import told
 from digestmail.web.house import house_of

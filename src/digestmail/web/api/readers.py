@@ -9,19 +9,8 @@ from digestmail.newsletter import overview
 from digestmail.newsletter import subscribe as subscribing
 from digestmail.newsletter.deliver import Message
 from digestmail.newsletter.preview import preview
-from digestmail.web.api.models import (
-    AddressInPath,
-    Listed,
-    NewSubscriber,
-    PageNumber,
-    PageSize,
-    PreviewOut,
-    RankedOut,
-    SubscriberOut,
-    SubscriptionIn,
-    Words,
-    address,
-)
+from digestmail.web.api.asked import AddressInPath, NewSubscriber, PageNumber, PageSize, SubscriptionIn, Words, address
+from digestmail.web.api.models import Listed, PreviewOut, RankedOut, SubscriberOut
 from digestmail.web.api.problems import ConflictError, problems
 from digestmail.web.house import house_of
 

@@ -8,22 +8,8 @@ from digestmail.model import DeliveryStatus
 from digestmail.newsletter import overview, resolve
 from digestmail.newsletter.status import alarms, status
 from digestmail.newsletter.trial import send_trial
-from digestmail.web.api.models import (
-    DecisionIn,
-    DeliveryOut,
-    DeliveryWithPast,
-    Listed,
-    Number,
-    PageNumber,
-    PageSize,
-    RunOut,
-    Sent,
-    SourceOut,
-    Started,
-    StatusOut,
-    TrialIn,
-    address,
-)
+from digestmail.web.api.asked import DecisionIn, Number, PageNumber, PageSize, TrialIn, address
+from digestmail.web.api.models import DeliveryOut, DeliveryWithPast, Listed, RunOut, Sent, SourceOut, Started, StatusOut
 from digestmail.web.api.problems import ConflictError, problems
 from digestmail.web.house import house_of
 
