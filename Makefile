@@ -1,6 +1,7 @@
 # make run      set up, and send today's digest into outbox/
 # make test     set up, and run the tests
 # make crash    kill runs at every place between two steps, freeze them, fill their disk: takes minutes
+# make fuzz     2,000 requests and more that the API's schema allows or not, against a real server: takes minutes
 # make check    what CI asks of the code: format, lint, types, import rules, tests
 # make quality  let validators, mail experts and a browser read the issues (installs them from Debian and npm)
 # make dist     build the wheel and try it in an environment and a folder of its own
@@ -12,7 +13,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 PYTHON ?= $(firstword $(foreach name,python3 python3.11 python3.12 python3.13 python3.14,$(shell \
 	command -v $(name) >/dev/null 2>&1 && $(name) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $(name))))
 
-.PHONY: run test crash check lint quality dist clean
+.PHONY: run test crash fuzz check lint quality dist clean
 
 run: $(VENV)/.installed
 	@$(BIN)/digestmail run --config config.yaml
@@ -22,10 +23,13 @@ run: $(VENV)/.installed
 	@echo "Open one with a mail program, or see the next issue in a browser: $(BIN)/digestmail preview --open"
 
 test: $(VENV)/.installed-test
-	$(BIN)/python -m pytest -q -n auto --ignore tests/crash
+	$(BIN)/python -m pytest -q -n auto --ignore tests/crash --ignore tests/fuzz
 
 crash: $(VENV)/.installed-test
 	$(BIN)/python -m pytest -q -n auto tests/crash
+
+fuzz: $(VENV)/.installed-fuzz
+	DIGESTMAIL_FUZZ=$${DIGESTMAIL_FUZZ:-150} $(BIN)/python -m pytest -q tests/fuzz
 
 check: lint test
 
@@ -61,6 +65,10 @@ $(VENV)/.installed: $(VENV)/bin/python pyproject.toml
 $(VENV)/.installed-test: $(VENV)/bin/python pyproject.toml
 	$(PIP) --editable '.[test]'
 	@touch $@ $(VENV)/.installed
+
+$(VENV)/.installed-fuzz: $(VENV)/bin/python pyproject.toml
+	$(PIP) --editable '.[fuzz]'
+	@touch $@ $(VENV)/.installed-test $(VENV)/.installed
 
 $(VENV)/.installed-dev: $(VENV)/bin/python pyproject.toml
 	$(PIP) --editable '.[dev]'

@@ -34,6 +34,7 @@ HEADINGS = {
     "BouncesSettings": "## bounces",
     "RelaySettings": "### relays",
     "DeliverySettings": "## delivery",
+    "PagesSettings": "## web",
     "SubscriberSettings": "## subscribers",
 }
 

@@ -14,8 +14,10 @@ from digestmail.cli import (
     issues,
     keywords,
     operations,
+    overview,
     papers,
     readers,
+    serving,
     setup,
     simulation,
     templates,
@@ -77,4 +79,7 @@ app.command("audit")(deliveries.audit)
 app.command("resolve")(deliveries.resolve)
 app.command("resend")(deliveries.resend)
 app.command("papers")(papers.papers)
-app.command("serve")(operations.serve)
+app.command("test-send")(overview.send_test)
+app.command("runs")(overview.runs)
+app.command("serve")(serving.serve)
+app.command("tick", hidden=True)(serving.tick)

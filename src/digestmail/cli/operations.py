@@ -1,8 +1,6 @@
-"""``status``, ``ledger`` and ``serve``: running the newsletter."""
+"""``status`` and ``ledger``: the state of the newsletter."""
 
-import logging
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -13,24 +11,18 @@ from digestmail.cli.common import (
     ConfigOption,
     JsonOption,
     address_of,
-    configure_logging,
     newsletter_of,
     out,
     print_json,
     print_table,
-    read_config,
     say,
 )
 from digestmail.cli.deliveries import delivery_json
-from digestmail.errors import DigestmailError, NotFoundError
+from digestmail.errors import NotFoundError
 from digestmail.model import Delivery, DeliveryStatus, SubscriberStatus
-from digestmail.newsletter import run as running
 from digestmail.newsletter import status as reporting
 from digestmail.newsletter import subscribe as subscribing
-from digestmail.newsletter.deliver import Stop
 from digestmail.storage.fetches import Fetched
-
-_log = logging.getLogger(__name__)
 
 
 def status(
@@ -147,35 +139,3 @@ def ledger(
         )
         for ranked in delivery.papers:
             out.print(f"  {ranked.paper.key}  {ranked.paper.title}", markup=False)
-
-
-def serve(config: ConfigOption = DEFAULT_CONFIG) -> None:
-    """Stay and send every issue when it is due: looks every few minutes, as schedule.every_minutes says."""
-    from digestmail.scheduler import serve as serving
-
-    configure_logging(verbose=True)
-    minutes = read_config(config).schedule.every_minutes
-    say(f"serving {config}: looking for due issues every {minutes} minutes, Ctrl-C ends it")
-    stop = Stop()
-    serving(lambda: _tick(config, stop), minutes, stop.ask)
-
-
-def _tick(config: Path, stop: Stop) -> None:
-    """One look.
-
-    The configuration is read anew, so that edits count; what goes wrong is logged and tried again at the next look.
-    """
-    try:
-        with newsletter_of(config) as newsletter:
-            report = running.run(newsletter, patient=True, stop=stop)
-    except DigestmailError as error:
-        _log.error("tick failed: %s", error)
-        return
-    for collected in report.collected:
-        if collected.answer.error:
-            _log.warning("source failed: %s", collected.answer.error)
-    for enriched in report.enriched:
-        if enriched.error:
-            _log.warning("enrichment failed: %s", enriched.error)
-    if report.delivered.unavailable:
-        _log.warning("transport unavailable: %s", report.delivered.unavailable)

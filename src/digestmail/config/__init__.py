@@ -23,7 +23,8 @@ from digestmail.config.sources import (
     SourceSettings,
 )
 from digestmail.config.subscribers import SUBSCRIBER_KEYS, load_subscribers
-from digestmail.config.values import Sender
+from digestmail.config.values import Listening, Sender
+from digestmail.config.web import PagesSettings
 
 __all__ = [
     "SUBSCRIBER_KEYS",
@@ -38,10 +39,12 @@ __all__ = [
     "HuggingFaceSettings",
     "IssueSettings",
     "JsonlSettings",
+    "Listening",
     "NewsletterSettings",
     "OpenAlexSettings",
     "OutboxSettings",
     "PageSettings",
+    "PagesSettings",
     "RelaySettings",
     "ScheduleSettings",
     "SemanticScholarSettings",

@@ -68,6 +68,12 @@ FilePath = Annotated[Path, _read(values.parse_path, "not a path")]
 Category = Annotated[str, _read(values.parse_category, "not an arXiv category")]
 Host = Annotated[str, _read(values.parse_host, "not a host name or an IP address")]
 DomainOrAny = Annotated[str, _read(values.parse_domain_or_any, "not the domain of an address")]
+Listen = Annotated[
+    values.Listening,
+    _read(values.parse_listen, "not an address to listen on, such as 127.0.0.1:8000"),
+    PlainSerializer(str, return_type=str),
+]
+Network = Annotated[str, _read(values.parse_network, "not an IP address or a network such as 10.0.0.0/8")]
 BaseUrl = Annotated[str, _read(values.parse_base_url, "not a URL like https://papers.example.org")]
 WebLink = Annotated[
     str,

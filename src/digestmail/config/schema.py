@@ -44,6 +44,7 @@ from digestmail.config.mailing import (
     TransportSettings,
 )
 from digestmail.config.sources import SOURCE_KINDS, SourceSettings
+from digestmail.config.web import PagesSettings
 from digestmail.model import Cadence, Gate, MailingList, Profile
 from digestmail.ranking.profile import parse_keywords, with_topic
 
@@ -219,6 +220,11 @@ class Config(Section):
     delivery: DeliverySettings = Field(
         default=DeliverySettings(), description="How much is done to get an issue to its reader."
     )
+    web: PagesSettings | None = Field(
+        default=None,
+        description="The web pages of `digestmail serve`, which are on when this section or `newsletter.base_url` is "
+        "there.",
+    )
     templates: FilePath = Field(
         default=Path("templates"),
         description="A folder with templates of your own; they come before shipped ones of the same name.",
@@ -269,6 +275,7 @@ _SECTIONS: dict[str, type[Section]] = {
     "bounces": BouncesSettings,
     "delivery": DeliverySettings,
     "transport.relays": RelaySettings,
+    "web": PagesSettings,
     "subscribers": SubscriberSettings,
 }
 

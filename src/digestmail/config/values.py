@@ -4,6 +4,7 @@ Each function raises InputError with a reason, which may quote the text.
 """
 
 import difflib
+import ipaddress
 import re
 from collections.abc import Iterable
 from datetime import time
@@ -27,6 +28,7 @@ _TEMPLATE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 _HOST = re.compile(r"[A-Za-z0-9_:.\[\]-]+")
 _SELECTOR = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)*")
 _SHORTEST_SECRET = 16
+_LAST_PORT = 65535
 _DATABASES = ("postgresql", "sqlite")
 
 
@@ -40,6 +42,17 @@ class Sender(NamedTuple):
         """What ``parse_sender`` reads."""
         quoted = self.name.replace("\\", r"\\").replace('"', r"\"")
         return f'"{quoted}" <{self.address}>' if self.name else self.address
+
+
+class Listening(NamedTuple):
+    """Where a server listens. An empty ``host`` is every address of the machine."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        """What ``parse_listen`` reads."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
@@ -149,6 +162,26 @@ def parse_host(text: str) -> str:
     if not _HOST.fullmatch(text):
         raise InputError(f"{text!r} is not a host name or an IP address")
     return text
+
+
+def parse_listen(text: str) -> Listening:
+    """``127.0.0.1:8000``, ``[::1]:8000``, ``:8000``. Port 0 is any that is free."""
+    host, colon, port = text.strip().rpartition(":")
+    bare = host.removeprefix("[").removesuffix("]") if host.startswith("[") else host
+    is_port = port.isascii() and port.isdigit() and int(port) <= _LAST_PORT
+    is_host = not bare or (_HOST.fullmatch(bare) and (":" not in bare or host != bare))
+    if not (colon and is_port and is_host):
+        raise InputError(f"{text!r} is not an address to listen on, such as 127.0.0.1:8000")
+    return Listening(bare, int(port))
+
+
+def parse_network(text: str) -> str:
+    """An IP address, or a network such as ``10.0.0.0/8``."""
+    try:
+        ipaddress.ip_network(text.strip(), strict=False)
+    except ValueError:
+        raise InputError(f"{text!r} is not an IP address or a network such as 10.0.0.0/8") from None
+    return text.strip()
 
 
 def parse_base_url(text: str) -> str:

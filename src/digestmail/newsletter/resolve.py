@@ -21,8 +21,9 @@ _STATUS = {
     Decision.AGAIN: DeliveryStatus.DEFERRED,
     Decision.DROP: DeliveryStatus.CANCELLED,
 }
-_RESOLVABLE = (DeliveryStatus.HELD, DeliveryStatus.FAILED)
-_FINISHED = (DeliveryStatus.SENT, DeliveryStatus.FAILED, DeliveryStatus.HELD, DeliveryStatus.CANCELLED)
+#: what ``resolve`` decides about, and what ``resend`` sends again
+RESOLVABLE = (DeliveryStatus.HELD, DeliveryStatus.FAILED)
+FINISHED = (DeliveryStatus.SENT, DeliveryStatus.FAILED, DeliveryStatus.HELD, DeliveryStatus.CANCELLED)
 
 
 def delivery_of(newsletter: Newsletter, number: int) -> Delivery:
@@ -36,7 +37,7 @@ def delivery_of(newsletter: Newsletter, number: int) -> Delivery:
 def resolve(newsletter: Newsletter, number: int, decision: Decision) -> Delivery:
     """Decide about a delivery that is held or has failed. Raises NotFoundError, and InputError for any other."""
     delivery = delivery_of(newsletter, number)
-    if delivery.status not in _RESOLVABLE:
+    if delivery.status not in RESOLVABLE:
         raise InputError(f"delivery {number} is {delivery.status}: only held and failed ones are resolved")
     note = f"was {delivery.status}; decided: {decision}"
     newsletter.store.claims.decide(delivery, _STATUS[decision], newsletter.clock(), note=note)
@@ -50,7 +51,7 @@ def resend(newsletter: Newsletter, number: int) -> Delivery:
     still on its way.
     """
     delivery = delivery_of(newsletter, number)
-    if delivery.status not in _FINISHED:
+    if delivery.status not in FINISHED:
         raise InputError(f"delivery {number} is {delivery.status}: it is still on its way")
     generation = delivery.generation + 1
     identity = message_id(newsletter.mailing_list, delivery.subscriber, delivery.slot, generation)

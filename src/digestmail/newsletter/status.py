@@ -63,10 +63,10 @@ def status(newsletter: Newsletter) -> Status:
 def alarms(newsletter: Newsletter, state: Status) -> list[str]:
     """What a watchdog should wake somebody for, one line each. Nothing is changed."""
     now = newsletter.clock()
-    return [*_overdue(newsletter, now), *_stuck(state, now), *_silent(newsletter, now), *_missing(newsletter, now)]
+    return [*overdue(newsletter, now), *_stuck(state, now), *_silent(newsletter, now), *_missing(newsletter, now)]
 
 
-def _overdue(newsletter: Newsletter, now: datetime) -> Iterator[str]:
+def overdue(newsletter: Newsletter, now: datetime) -> Iterator[str]:
     """Readers whose slot began long ago and was never planned: nothing runs any more."""
     store = newsletter.store
     with store.rehearsal():

@@ -93,6 +93,11 @@ def sync(newsletter: Newsletter) -> list[Synced]:
     return [synced for synced in done if synced.change is not Change.UNCHANGED]
 
 
+def is_kept_in_file(subscriber: Subscriber) -> bool:
+    """Whether their profile is changed in the config file and nowhere else."""
+    return subscriber.origin is Origin.CONFIG and subscriber.status is not SubscriberStatus.UNSUBSCRIBED
+
+
 def _apply(
     newsletter: Newsletter, subscriptions: Iterable[Subscription], origin: Origin, *, dry_run: bool
 ) -> list[Synced]:

@@ -7,7 +7,7 @@ from datetime import date, datetime
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, and_, delete, func, insert, select, true
+from sqlalchemy import ColumnElement, Connection, RowMapping, and_, delete, func, insert, select, true
 
 from digestmail.model import (
     Attempt,
@@ -112,12 +112,28 @@ class Deliveries:
 
     def find(self, *statuses: DeliveryStatus, email: str | None = None, limit: int | None = None) -> list[Delivery]:
         """Deliveries, newest slot first."""
-        condition = and_(
-            _delivery.c.status.in_(statuses) if statuses else true(),
-            _subscriber.c.email_key == email.lower() if email else true(),
-        )
         with self._database.read() as connection:
-            return load(connection, condition, self._shelf, limit=limit)
+            return load(connection, _are(statuses, email), self._shelf, limit=limit)
+
+    def page(
+        self, *statuses: DeliveryStatus, email: str | None = None, limit: int, offset: int = 0
+    ) -> tuple[list[Delivery], int]:
+        """A page of what ``find`` finds, and how many there are."""
+        condition = _are(statuses, email)
+        counted = select(func.count()).select_from(_delivery).join(_subscriber).where(condition)
+        with self._database.read() as connection:
+            found = load(connection, condition, self._shelf, limit=limit, offset=offset)
+            return found, connection.execute(counted).scalar_one()
+
+    def planned_at(self, times: Iterable[datetime]) -> dict[datetime, dict[DeliveryStatus, int]]:
+        """What has become of the deliveries that were planned at these instants: how many rest in each status."""
+        planned = _delivery.c.planned_at
+        query = select(planned, _delivery.c.status, func.count()).where(planned.in_(list(times)))
+        found: dict[datetime, dict[DeliveryStatus, int]] = defaultdict(dict)
+        with self._database.read() as connection:
+            for at, status, number in connection.execute(query.group_by(planned, _delivery.c.status)):
+                found[at][DeliveryStatus(status)] = number
+        return found
 
     def get(self, delivery_id: int) -> Delivery | None:
         """The delivery with this number."""
@@ -154,6 +170,13 @@ class Deliveries:
         with self._database.read() as connection:
             rows = connection.execute(select(_delivery.c.status, func.count()).group_by(_delivery.c.status))
             return {DeliveryStatus(status): count for status, count in rows}
+
+
+def _are(statuses: Sequence[DeliveryStatus], email: str | None) -> ColumnElement[bool]:
+    return and_(
+        _delivery.c.status.in_(statuses) if statuses else true(),
+        _subscriber.c.email_key == email.lower() if email else true(),
+    )
 
 
 def _plan_one(connection: Connection, issue: Issue, *, send_empty: bool, template: str | None) -> Issue | None:
@@ -238,10 +261,12 @@ def _win(connection: Connection, issue: Issue, ids: Mapping[str, int], subscribe
     return replace(issue, papers=won, receipt=receipt)
 
 
-def load(connection: Connection, condition: Any, shelf: Shelf, *, limit: int | None = None) -> list[Delivery]:
+def load(
+    connection: Connection, condition: Any, shelf: Shelf, *, limit: int | None = None, offset: int | None = None
+) -> list[Delivery]:
     """The deliveries that meet a condition on deliveries and subscribers, newest slot first."""
-    query = _WHOLE.where(condition)
-    rows = connection.execute(query.order_by(_delivery.c.slot.desc(), _delivery.c.id).limit(limit)).mappings().all()
+    query = _WHOLE.where(condition).order_by(_delivery.c.slot.desc(), _delivery.c.id)
+    rows = connection.execute(query.limit(limit).offset(offset)).mappings().all()
     subscribers = list(rows_by_id(connection, _subscriber, [row["subscriber_id"] for row in rows]))
     people = dict(zip((row["id"] for row in subscribers), subscribers_of(connection, subscribers), strict=True))
     shelf.fetch(connection, [row["plan"] for row in rows])

@@ -79,6 +79,23 @@ class Fetches:
         with self._database.read() as connection:
             return [_fetched(row) for row in connection.execute(query).mappings()]
 
+    def last(self, limit: int) -> list[tuple[datetime, tuple[Fetched, ...]]]:
+        """The answers of the last ``limit`` times that sources were asked, newest first."""
+        fetch = tables.fetch.c
+        with self._database.read() as connection:
+            newest = select(fetch.at).distinct().order_by(fetch.at.desc()).limit(limit)
+            times = list(connection.execute(newest).scalars())
+            rows = connection.execute(select(tables.fetch).where(fetch.at.in_(times)).order_by(fetch.id)).mappings()
+            found = [_fetched(row) for row in rows]
+        return [(at, tuple(one for one in found if one.at == at)) for at in times]
+
+    def newest(self) -> tuple[int, datetime | None]:
+        """The number of the last answer, which grows with each, and when it came."""
+        fetch = tables.fetch.c
+        with self._database.read() as connection:
+            row = connection.execute(select(fetch.id, fetch.at).order_by(fetch.id.desc()).limit(1)).first()
+        return (row.id, row.at) if row else (0, None)
+
     def since(self, source: str, since: datetime) -> list[Fetched]:
         """The answers of a source from an instant on, oldest first."""
         fetch = tables.fetch.c

@@ -45,6 +45,19 @@ class Subscribers:
         with self._database.read() as connection:
             return subscribers_of(connection, connection.execute(query).mappings().all())
 
+    def page(
+        self, words: str = "", status: SubscriberStatus | None = None, *, limit: int, offset: int = 0
+    ) -> tuple[list[Subscriber], int]:
+        """A page of those whose address holds ``words``, last come first, and how many there are."""
+        subscriber = tables.subscriber.c
+        wanted = [subscriber.email_key.contains(words.lower(), autoescape=True)] if words else []
+        wanted += [subscriber.status == status] if status else []
+        query = select(tables.subscriber).where(*wanted).order_by(subscriber.id.desc()).limit(limit).offset(offset)
+        with self._database.read() as connection:
+            found = subscribers_of(connection, connection.execute(query).mappings().all())
+            counted = select(func.count()).select_from(tables.subscriber).where(*wanted)
+            return found, connection.execute(counted).scalar_one()
+
     def count_by_status(self) -> dict[SubscriberStatus, int]:
         """How many subscribers there are in each status."""
         query = select(tables.subscriber.c.status, func.count()).group_by(tables.subscriber.c.status)

@@ -2,19 +2,28 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from importlib.resources import files
 
 from anyio import to_thread
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import PlainTextResponse, Response
+from fastapi.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.exceptions import HTTPException
 
 from digestmail import __version__
 from digestmail.errors import InputError, NotFoundError, StoreError
-from digestmail.web import papers
-from digestmail.web.guard import Guard, TooLargeError
-from digestmail.web.house import House, Open, WebSettings
+from digestmail.newsletter.overview import mark
+from digestmail.web import operations, papers
+from digestmail.web.access import Access, Traffic
+from digestmail.web.admin import pages as admin_pages
+from digestmail.web.admin import routes as admin
+from digestmail.web.admin.doors import NotLoggedIn, Sessions
+from digestmail.web.api.app import build_api
+from digestmail.web.attempts import Attempts
+from digestmail.web.guard import Guard
+from digestmail.web.house import House, Open, Trigger, WebSettings
+from digestmail.web.kept import KeptPages
 from digestmail.web.rendering import page
 
 #: requests that are worked on at once: each has a store of its own
@@ -23,8 +32,8 @@ _STATIC = {"style.css": "text/css; charset=utf-8"}
 _A_DAY = "public, max-age=86400"
 
 
-def build_app(open_newsletter: Open, settings: WebSettings) -> FastAPI:
-    """The web application of a newsletter."""
+def build_app(open_newsletter: Open, settings: WebSettings, trigger: Trigger | None = None) -> FastAPI:
+    """The web application of a newsletter; ``trigger`` starts a run where there is somebody who does."""
     house = House(open_newsletter, settings)
 
     @asynccontextmanager
@@ -43,20 +52,46 @@ def build_app(open_newsletter: Open, settings: WebSettings) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.house = house
+    app.state.trigger = trigger
+    app.state.traffic = traffic = Traffic()
+    app.state.readiness = operations.Readiness()
     app.include_router(papers.router)
+    app.include_router(operations.router)
+    if settings.admin_token:
+        attempts = Attempts(settings.admin_token, settings.wrong_tokens)
+        app.state.attempts, app.state.sessions = attempts, Sessions(settings.admin_token)
+        app.include_router(admin.router)
+        app.include_router(admin_pages.router)
+        app.add_exception_handler(NotLoggedIn, _to_login)
+        app.mount("/api/v1", build_api(house, attempts, trigger))
     app.add_api_route("/static/{name}", _static, methods=["GET", "HEAD"], include_in_schema=False)
     for kind, status in ((NotFoundError, 404), (InputError, 422), (StoreError, 503)):
         app.add_exception_handler(kind, _told(status))
-    app.add_exception_handler(TooLargeError, _told(413))
     app.add_exception_handler(RequestValidationError, _told(404))
     app.add_exception_handler(HTTPException, _http_error)
+    # the last one is the first to see a request
+    app.add_middleware(KeptPages, mark=partial(_mark, house))
     app.add_middleware(Guard, trusted_proxies=settings.trusted_proxies)
+    app.add_middleware(Access, traffic=traffic)
     return app
+
+
+def _to_login(_request: Request, _error: Exception) -> Response:
+    return RedirectResponse("/admin/login", 303, headers={"Cache-Control": "no-store"})
+
+
+def _mark(house: House) -> object:
+    try:
+        with house.newsletter() as newsletter:
+            return mark(newsletter)
+    except StoreError:
+        return None  # no page is kept for a store that does not answer: the page itself says so
 
 
 _WORDS = {
     404: ("Nothing here", "There is no such page, or the link is no longer good."),
     405: ("Not that way", "This page does not take such requests."),
+    408: ("Too slow", "The request took too long."),
     413: ("Too large", "The request is too large."),
     422: ("That does not work", ""),
     503: ("Back soon", "The newsletter cannot be reached right now. Please try again in a minute."),

@@ -6,8 +6,12 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 
+from starlette.requests import HTTPConnection
+
 from digestmail.newsletter import Newsletter
 
+#: looks for issues that are due now; False when that is under way already
+Trigger = Callable[[], bool]
 #: opens a newsletter of its own: a store belongs to one thread at a time
 Open = Callable[[], AbstractContextManager[Newsletter]]
 
@@ -25,6 +29,10 @@ class WebSettings:
     admin_token: str | None = field(default=None, repr=False)
     #: papers on one page
     page_size: int = 50
+    #: whether everyone may read /metrics
+    public_metrics: bool = False
+    #: wrong tokens and log-ins from one address within a quarter of an hour, before it has to wait
+    wrong_tokens: int = 10
 
 
 class House:
@@ -53,3 +61,9 @@ class House:
     def close(self) -> None:
         """Close them all; no request may be under way."""
         self._opened.close()
+
+
+def house_of(request: HTTPConnection) -> House:
+    """The house that a request came to."""
+    house: House = request.app.state.house
+    return house

@@ -1,0 +1,1 @@
+"""``/admin``: the operator's pages. Closed unless there is an admin token."""
