@@ -46,9 +46,9 @@ _FENCES = (
     .where(_delivery.c.id.in_(bindparam("ids", expanding=True)), _delivery.c.status == DeliveryStatus.SENDING)
     .with_for_update()
 )
-_IS_ACTIVE = exists().where(
-    _subscriber.c.id == _delivery.c.subscriber_id, _subscriber.c.status == SubscriberStatus.ACTIVE
-)
+# what was planned before a pause began still arrives
+_REACHED = (SubscriberStatus.ACTIVE, SubscriberStatus.PAUSED)
+_IS_ACTIVE = exists().where(_subscriber.c.id == _delivery.c.subscriber_id, _subscriber.c.status.in_(_REACHED))
 _DUE = (
     select(_delivery.c.id)
     # nothing but what waits has next_at, and readers are looked at one by one: so SQLite goes along the index of

@@ -9,10 +9,12 @@ from digestmail.storage.claims import Claims
 from digestmail.storage.corpus import Corpus
 from digestmail.storage.database import Database
 from digestmail.storage.deliveries import Deliveries
+from digestmail.storage.erasures import Erasures
 from digestmail.storage.feedback import Feedback
 from digestmail.storage.fetches import Fetches
 from digestmail.storage.journal import Journal
 from digestmail.storage.plans import Shelf
+from digestmail.storage.saved import Saved
 from digestmail.storage.search import Search
 from digestmail.storage.subscribers import Subscribers
 
@@ -33,6 +35,8 @@ class Store:
         self.search = Search(self._database)
         self.subscribers = Subscribers(self._database)
         self.feedback = Feedback(self._database)
+        self.saved = Saved(self._database)
+        self.erasures = Erasures(self._database)
         shelf = Shelf()
         self.deliveries = Deliveries(self._database, shelf)
         path = self._database.path
