@@ -108,6 +108,11 @@ class Corpus:
         with self._database.read() as connection:
             return connection.execute(select(func.max(tables.paper.c.day)).where(*_live_only(connection))).scalar()
 
+    def newest_number(self) -> int:
+        """The number of the newest paper, which grows with every new one; 0 without papers."""
+        with self._database.read() as connection:
+            return connection.execute(select(func.max(tables.paper.c.id))).scalar() or 0
+
     def count(self) -> int:
         """How many works there are."""
         with self._database.read() as connection:

@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 
 from digestmail import __version__
 from digestmail.errors import InputError, NotFoundError, StoreError
-from digestmail.web import papers
+from digestmail.web import papers, reactions, readers
 from digestmail.web.guard import Guard, TooLargeError
 from digestmail.web.house import House, Open, WebSettings
 from digestmail.web.rendering import page
@@ -43,7 +43,8 @@ def build_app(open_newsletter: Open, settings: WebSettings) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.house = house
-    app.include_router(papers.router)
+    for pages in (papers, readers, reactions):
+        app.include_router(pages.router)
     app.add_api_route("/static/{name}", _static, methods=["GET", "HEAD"], include_in_schema=False)
     for kind, status in ((NotFoundError, 404), (InputError, 422), (StoreError, 503)):
         app.add_exception_handler(kind, _told(status))

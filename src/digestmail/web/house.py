@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 
 from digestmail.newsletter import Newsletter
+from digestmail.newsletter.trial import Trials
 
 #: opens a newsletter of its own: a store belongs to one thread at a time
 Open = Callable[[], AbstractContextManager[Newsletter]]
@@ -32,6 +33,8 @@ class House:
 
     def __init__(self, open_newsletter: Open, settings: WebSettings) -> None:
         self.settings = settings
+        #: previews of profiles: one of them keeps the week's papers for all requests
+        self.trials = Trials()
         self._open = open_newsletter
         self._idle: SimpleQueue[Newsletter] = SimpleQueue()
         self._opened = ExitStack()
