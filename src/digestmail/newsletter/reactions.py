@@ -1,12 +1,13 @@
 """Reactions to the papers of an issue: more like this, less like this, mute, save; each can be taken back."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from digestmail.errors import InputError, NotFoundError
 from digestmail.model import Delivery, Keyword, Origin, Paper, RankedPaper, Subscriber
 from digestmail.newsletter import Newsletter
+from digestmail.newsletter.access import Visit, issue_of
 from digestmail.newsletter.deliver import joining_for, message_of
 from digestmail.newsletter.preferences import MAX_KEYWORDS, MAX_LENGTH, save
 from digestmail.newsletter.trial import Trial
@@ -24,13 +25,30 @@ class Action(StrEnum):
     FORGET = "forget"
     SAVE = "save"
     UNSAVE = "unsave"
-    #: drops a keyword of the profile; words that are none are kept out from now on
-    MUTE = "mute"
-    UNMUTE = "unmute"
+    #: mutes a keyword of the profile: takes it out
+    DROP = "drop"
+    RESTORE = "restore"
+    #: mutes other words: puts a negative keyword in
+    BAR = "bar"
+    UNBAR = "unbar"
 
 
 _OPINIONS = {Action.MORE: Kind.LIKE, Action.LESS: Kind.DISLIKE, Action.FORGET: None}
-_SAVING = (Action.SAVE, Action.UNSAVE)
+#: what the words of a mail ask for
+_BY_MAIL = {
+    "more": (Action.MORE,),
+    "less": (Action.LESS,),
+    "save": (Action.SAVE,),
+    "undo": (Action.FORGET, Action.UNSAVE),
+}
+_INVERSE = {
+    Action.SAVE: Action.UNSAVE,
+    Action.UNSAVE: Action.SAVE,
+    Action.DROP: Action.RESTORE,
+    Action.RESTORE: Action.DROP,
+    Action.BAR: Action.UNBAR,
+    Action.UNBAR: Action.BAR,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +62,13 @@ class Proposal:
     after: Subscriber
     #: takes it back
     undo: Action
-    #: what is muted, as people write it; empty for other actions
+    #: what is put into the profile or taken out of it, as people write it; empty for other actions
     keyword: str = ""
-    #: whether muting adds a negative keyword or takes it out again, instead of a keyword of the profile
-    negative: bool = False
+
+    @property
+    def changes_profile(self) -> bool:
+        """False where all is as it is asked for, and for saving."""
+        return self.before.profile != self.after.profile
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +99,8 @@ def propose(newsletter: Newsletter, reader: Subscriber, paper: Paper, action: Ac
         raise NotFoundError("no such paper")
     if action in _OPINIONS:
         return _opinion(reader, known, action)
-    if action in _SAVING:
-        undo = Action.UNSAVE if action is Action.SAVE else Action.SAVE
-        return Proposal(action, known, reader, reader, undo)
+    if action in (Action.SAVE, Action.UNSAVE):
+        return Proposal(action, known, reader, reader, _INVERSE[action])
     return _muting(reader, known, action, keyword)
 
 
@@ -99,8 +119,25 @@ def act(newsletter: Newsletter, proposal: Proposal) -> None:
         case Action.UNSAVE:
             store.saved.remove(email, key)
         case _:
-            if proposal.after.profile != proposal.before.profile:
+            if proposal.changes_profile:
                 save(newsletter, proposal.after)
+
+
+def react(newsletter: Newsletter, visit: Visit, wishes: Sequence[tuple[str, int]]) -> list[str]:
+    """Do what a mail asks for papers of an issue (``more 3``, ``undo 3``) and say what was done.
+
+    Numbers that no paper has are passed over. Raises NotFoundError when there is no such issue.
+    """
+    found = numbered(newsletter, issue_of(newsletter, visit))
+    done = []
+    for word, number in wishes:
+        if not 1 <= number <= len(found):
+            continue
+        for action in _BY_MAIL[word]:
+            reader = newsletter.store.subscribers.by_uid(visit.subscriber.uid) or visit.subscriber
+            act(newsletter, propose(newsletter, reader, found[number - 1].paper, action))
+        done.append(f"{word} {number}")
+    return done
 
 
 def effect(before: Trial, after: Trial) -> Effect:
@@ -132,27 +169,22 @@ def _without(papers: Iterable[Paper], key: str) -> tuple[Paper, ...]:
 
 
 def _muting(reader: Subscriber, paper: Paper, action: Action, text: str) -> Proposal:
+    """The profile with one keyword more or less. Each action asks for an end, so that asking twice is asking once."""
     if reader.origin is Origin.CONFIG:
         raise InputError("Your keywords are kept in a file by the people who run this newsletter: ask them")
     keyword = _read(text)
+    negative = action in (Action.BAR, Action.UNBAR)
+    if negative:
+        keyword = replace(keyword, negative=True, weight=1.0, topic="")
     kept = {identity(one): one for one in reader.profile.keywords}
-    mine, barred = identity(keyword), identity(replace(keyword, negative=True))
-    undo = Action.UNMUTE if action is Action.MUTE else Action.MUTE
-    if action is Action.MUTE and mine in kept:
-        told, negative = kept.pop(mine), False
-    elif action is Action.MUTE:
-        told, negative = keyword, True
-        kept[barred] = replace(keyword, negative=True, weight=1.0, topic="")
-    elif barred in kept:
-        told, negative = keyword, True
-        del kept[barred]
+    if action in (Action.DROP, Action.UNBAR):
+        keyword = kept.pop(identity(keyword), keyword)
     else:
-        told, negative = keyword, False
-        kept.setdefault(mine, keyword)
+        kept.setdefault(identity(keyword), keyword)
     if len(kept) > max(MAX_KEYWORDS, len(reader.profile.keywords)):
         raise InputError(f"{MAX_KEYWORDS} keywords are all that a profile holds")
     after = replace(reader, profile=replace(reader.profile, keywords=tuple(kept.values())))
-    return Proposal(action, paper, reader, after, undo, format_keyword(told), negative)
+    return Proposal(action, paper, reader, after, _INVERSE[action], format_keyword(keyword))
 
 
 def _read(text: str) -> Keyword:

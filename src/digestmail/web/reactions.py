@@ -151,7 +151,7 @@ def _proposal(newsletter: Newsletter, token: str, number: int, action: Action, k
 
 
 def _effect(house: House, newsletter: Newsletter, proposal: Proposal) -> Effect | None:
-    if proposal.before.profile == proposal.after.profile:
+    if not proposal.changes_profile:
         return None
     before, after = (house.trials.of(newsletter, one) for one in (proposal.before, proposal.after))
     return effect(before, after) if before and after else None
