@@ -4,20 +4,23 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from html import unescape
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 from xml.etree import ElementTree as ET
 
 import pytest
 from starlette.testclient import TestClient
 
 from builders import NOON, TODAY, paper, papers
-from digestmail.mail.links import path
+from digestmail.mail.links import pages_of, path
 from digestmail.mail.tokens import Purpose
 from digestmail.model import Subscriber
 from digestmail.newsletter import Newsletter
 from digestmail.newsletter.deliver import joining_for, message_of
+from digestmail.newsletter.inbound import Outcome, receive
+from digestmail.newsletter.reactions import numbered
 from digestmail.newsletter.run import run
 from digestmail.newsletter.subscribe import subscribe, sync
+from digestmail.protocols import Letter
 from digestmail.ranking.profile import format_keywords
 from digestmail.storage.store import Store
 from newsletters import newsletter, subscription
@@ -234,3 +237,61 @@ def test_a_paper_that_is_known_better_since_can_still_be_liked(daily: Newsletter
     daily.store.corpus.add([], NOON + timedelta(days=1))
     assert client.post(f"{at(daily)}/{number}/more").status_code == 200
     assert len(reader(daily).profile.liked) == 1
+
+
+# -- by mail, where there is no web server -----------------------------------------------------------------------------
+
+
+class _Box:
+    """A mailbox with one message."""
+
+    name = "test"
+
+    def __init__(self, content: bytes) -> None:
+        self.content, self.looks = content, list[bool]()
+
+    def letters(self) -> Iterator[Letter]:
+        yield Letter("message 1", self.content)
+
+    def done(self, letter: Letter, *, look: bool) -> None:
+        self.looks.append(look)
+
+
+def answered(daily: Newsletter, token: str, body: str) -> tuple[list[Outcome], _Box]:
+    head = f"From: Ann <someone@else.example>\r\nTo: papers@example.org\r\nSubject: Re: feedback {token}\r\n\r\n"
+    box = _Box((head + body).encode())
+    return list(receive(daily, box)), box
+
+
+def test_a_mail_says_what_its_reader_thinks_of_papers_by_their_numbers(daily: Newsletter) -> None:
+    [delivery] = daily.store.deliveries.find()
+    url = pages_of(daily.mailing_list, daily.tokens, reader(daily), delivery.slot).feedback_url
+    assert url.startswith("mailto:papers@example.org?subject=feedback%20")
+    token, _, body = unquote(url).partition("subject=feedback ")[2].partition("&body=")
+    titles = [ranked.paper.title for ranked in numbered(daily, delivery)]
+    wishes = f"{body}more 1\r\n LESS  2.\r\nsave 3\r\nmore 99\r\n> more 4\r\nsent from my phone\r\n"
+    for _ in range(2):
+        [outcome], box = answered(daily, token, wishes)
+        assert outcome.decision == "noted: more 1, less 2, save 3"
+        assert box.looks == [False]
+    assert [one.title for one in reader(daily).profile.liked] == titles[:1]
+    assert [one.title for one in reader(daily).profile.disliked] == titles[1:2]
+    assert [kept.paper.title for kept in daily.store.saved.list(READER)] == titles[2:3]
+    answered(daily, token, "undo 1\r\nundo 2\r\nundo 3\r\n")
+    assert not reader(daily).profile.has_opinions
+    assert not daily.store.saved.list(READER)
+
+
+@pytest.mark.parametrize("change", ["flip", "purpose", "nothing"])
+def test_a_mail_that_proves_nothing_or_asks_for_nothing_is_for_a_person(daily: Newsletter, change: str) -> None:
+    uid, day = reader(daily).uid, str(TODAY)
+    good = daily.tokens.link(Purpose.FEEDBACK, uid, subject=day)
+    token = {
+        "flip": good[:-4] + "AAAA",
+        "purpose": daily.tokens.link(Purpose.ISSUE, uid, subject=day),
+        "nothing": good,
+    }[change]
+    [outcome], box = answered(daily, token, "hello\r\n" if change == "nothing" else "more 1\r\n")
+    assert outcome.decision.startswith("unproven")
+    assert box.looks == [True]
+    assert not reader(daily).profile.has_opinions

@@ -113,8 +113,7 @@ def test_link_scanners_that_look_at_the_unsubscribe_page_change_nothing(daily: N
             "multipart/form-data; boundary=b",
         ),
         (
-            b"--b\r\nContent-Disposition: form-data; name=List-Unsubscribe\r\nContent-Type: text/plain\r\n\r\n"
-            b"One-Click\r\n--b--\r\n",
+            b"--b\r\ncontent-disposition: form-data; name=List-Unsubscribe\r\nX-A: b\r\n\r\nOne-Click\r\n--b--\r\n",
             'multipart/form-data; boundary="b"',
         ),
     ],
