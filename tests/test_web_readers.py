@@ -191,7 +191,7 @@ def test_a_preview_shows_what_would_have_come_and_saves_nothing(daily: Newslette
     text = client.post(at(daily), data=profile(action="preview", keywords=words)).text
     assert "Pruning number 0" in text
     assert "Never written in these days" in text
-    assert "Noise: nearly every paper has it" in text
+    assert "Noise: 89% of all papers have it" in text
     assert "Never Written Anywhere" in text
     assert reader(daily) == before
 

@@ -13,6 +13,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import lru_cache
 
 from itsdangerous import Signer
 from itsdangerous.encoding import base64_encode
@@ -133,6 +134,8 @@ def _bytes_of(uid: str) -> bytes:
     return bytes.fromhex(uid) if _HEX.fullmatch(uid) else uid.encode()
 
 
+# the links of one message follow one another
+@lru_cache(64)
 def _packed(uid: str) -> str:
     packed = base64.urlsafe_b64encode(_bytes_of(uid)).decode().rstrip("=")
     return packed if _HEX.fullmatch(uid) else f"~{packed}"
