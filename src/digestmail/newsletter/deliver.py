@@ -247,6 +247,8 @@ class _Pass:
                 raise
         except Exception as error:  # noqa: BLE001 - the others finish what they have begun, then it is raised
             self._fail(error)
+        finally:
+            self._turns.one_less()
 
     async def _next(self) -> Delivery | None:
         lane = asyncio.current_task()

@@ -90,6 +90,12 @@ class Turns:
         self._expect_turn()
         return future
 
+    def one_less(self) -> None:
+        """A lane has ended: nobody waits for it any more, so that the last results are stored at once."""
+        self._lanes -= 1
+        if any(self._asking):
+            self._expect_turn()
+
     def end(self) -> None:
         """Nobody will ask for more: nothing is claimed ahead any more."""
         self._is_ending = True
