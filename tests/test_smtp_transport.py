@@ -5,7 +5,7 @@ import socket
 import ssl
 import threading
 from base64 import b64encode
-from collections.abc import Awaitable, Coroutine, Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import date

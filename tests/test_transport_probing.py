@@ -1,10 +1,9 @@
 """What doctor finds out about mail servers on loopback and about folders."""
 
-import asyncio
 import os
 import socket
 import ssl
-from collections.abc import Awaitable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email.message import EmailMessage
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import trustme
 from aiosmtpd.smtp import SMTP, Envelope, Session
@@ -102,7 +102,7 @@ class Front:
         self._over = asyncio.Event()
         self._thread = threading.Thread(target=self._run)
 
-    def __enter__(self) -> "Front":
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 

@@ -3,6 +3,7 @@
 import re
 import urllib.request
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from email.message import EmailMessage
 from pathlib import Path
@@ -18,6 +19,10 @@ from playwright.sync_api import Locator, Page, expect
 from browser.looking import Looks
 from browser.papers_site import BASE, OTHER, Site, html_of, one_click_url, papers_site, text_of
 from browser.surfing import browsing, new_page
+from digestmail.config import load_config
+from digestmail.newsletter.run import run
+from digestmail.protocols import Clock
+from digestmail.wiring import clock_of, open_newsletter
 
 READER = "reader@example.org"
 PAUSE = 4  # days
@@ -38,7 +43,7 @@ def test_from_the_first_look_to_the_last_goodbye(tmp_path: Path, chromium: str, 
         walk.leave(caught_up)
         walk.get_nothing_more()
     assert not looks.findings, "\n".join(looks.findings)
-    assert not scripts or len(looks.seen) > 15
+    assert bool(looks.seen) is scripts
 
 
 def _do_not_look(_page: Page, _name: str) -> None:
@@ -79,19 +84,19 @@ class Walk:
         self.page.goto(link)
         self.look("confirm")
         # looking is not confirming: link scanners look, too
-        self.site.house.process("run", "--date", str(self._today + timedelta(days=1)))
+        self.run()
         assert len(self.site.postbox.to(READER)) == self._read
         self.press(re.compile("confirm|yes", re.IGNORECASE))
         self.look("confirmed")
 
     def read_the_first_issue(self) -> EmailMessage:
-        self.run(days=1)
+        self.run()
         issue = self.next_letter()
         self.page.set_content(html_of(issue))
-        expect(self.page.get_by_text("Attention in Small Models").first).to_be_visible()
+        expect(self.page.get_by_role("link", name="Attention in Small Models").first).to_be_visible()
         self.follow(issue, "View in browser")
         frame = self.page.frame_locator("iframe")
-        expect(frame.get_by_text("Attention in Small Models").first).to_be_visible()
+        expect(frame.get_by_role("link", name="Attention in Small Models").first).to_be_visible()
         self.look("view")
         return issue
 
@@ -118,7 +123,7 @@ class Walk:
         expect(self.page.get_by_text("Paused until")).to_be_visible()
         self.look("paused")
         self.site.publish(("Attention while You Are Away", "Attention!"))
-        self.run(days=2)
+        self.run(days=1)
         assert len(self.site.postbox.to(READER)) == self._read
 
     def get_the_issue_after_the_pause(self) -> EmailMessage:
@@ -206,9 +211,17 @@ class Walk:
     def day(self, days: int) -> date:
         return self._today + timedelta(days=days)
 
-    def run(self, *, days: int) -> None:
-        """The run of a day ahead."""
-        self.site.house.process("run", "--date", str(self.day(days)))
+    def run(self, *, days: int = 0) -> None:
+        """The run of today or, which the command refuses, of a day ahead."""
+        if not days:
+            self.site.house.process("run")
+            return
+        with ThreadPoolExecutor() as apart:  # Playwright has the event loop of this thread
+            apart.submit(self._run_ahead, clock_of(self.day(days))).result()
+
+    def _run_ahead(self, clock: Clock) -> None:
+        with open_newsletter(load_config(self.site.house.folder / "config.yaml", {}), clock=clock) as newsletter:
+            run(newsletter)
 
     def next_letter(self) -> EmailMessage:
         self._read += 1
