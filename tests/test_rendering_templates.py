@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from builders import issue, match, paper, papers, subscriber
-from digestmail.model import Evidence, Field, Issue, Paper, RankedPaper, Receipt, Rendered
+from digestmail.model import Evidence, Field, Issue, Pages, Paper, RankedPaper, Receipt, Rendered
 from digestmail.rendering.cards import Tier
 from digestmail.rendering.compile import Templates
 from digestmail.rendering.issue import issue_context, render_issue
@@ -19,6 +19,7 @@ from test_rendering_issue import UNSUBSCRIBE, Page, flat
 TEMPLATES = Templates(Path(__file__).parents[1] / "templates")
 NAMES = ("issue", "compact")
 PREFERENCES = "https://papers.example.org/preferences"
+ALL = Pages(PREFERENCES, "https://papers.example.org/feedback", "https://papers.example.org/issue")
 KB = 1024
 
 
@@ -63,7 +64,7 @@ def reasons(number: Issue) -> list[tuple[str, ...]]:
 @pytest.mark.parametrize("name", NAMES)
 def test_html_and_text_carry_the_same(name: str, size: int) -> None:
     number = rich(size)
-    out = render(number, name, preferences_url=PREFERENCES)
+    out = render(number, name, pages=ALL)
     page, text = Page(out.html), flat(out.text)
     hrefs = set(page.hrefs)
     assert hrefs == {word for word in text.split() if word.startswith(("https:", "mailto:"))}
@@ -81,7 +82,7 @@ def test_html_and_text_carry_the_same(name: str, size: int) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_text_has_72_columns_one_address_a_line_and_a_signature(name: str) -> None:
-    lines = render(rich(40), name, preferences_url=PREFERENCES).text.split("\n")
+    lines = render(rich(40), name, pages=ALL).text.split("\n")
     assert all(len(line) <= 72 or "://" in line for line in lines)
     assert max(line.count("://") for line in lines) == 1
     assert lines.count("-- ") == 1
@@ -89,11 +90,19 @@ def test_the_text_has_72_columns_one_address_a_line_and_a_signature(name: str) -
 
 @pytest.mark.parametrize("name", NAMES)
 def test_preferences_are_offered_beside_unsubscribing_where_there_are_any(name: str) -> None:
-    with_them, without = render(rich(3), name, preferences_url=PREFERENCES), render(rich(3), name)
+    with_them, without = render(rich(3), name, pages=ALL), render(rich(3), name)
     hrefs = Page(with_them.html).hrefs
-    assert hrefs[:2] == hrefs[-2:] == [UNSUBSCRIBE, PREFERENCES]
+    assert hrefs[:2] == hrefs[-4:-2] == [UNSUBSCRIBE, PREFERENCES]
     assert with_them.text.count(PREFERENCES) == 2
     assert "Preferences" not in without.html + without.text
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_issue_ends_with_where_to_say_what_one_thinks_of_it_and_where_it_is_a_page(name: str) -> None:
+    with_them, without = render(rich(3), name, pages=ALL), render(rich(3), name)
+    assert Page(with_them.html).hrefs[-2:] == [ALL.feedback_url, ALL.browser_url]
+    assert with_them.text.rstrip().endswith(f"{ALL.feedback_url}\nView in browser: {ALL.browser_url}")
+    assert "browser" not in without.text
 
 
 def test_a_contents_list_names_the_cards_by_topic_without_links() -> None:
@@ -189,4 +198,4 @@ def test_real_issues_stay_below_the_size_where_mail_is_clipped(
     ]
     for start in range(0, len(entries) - size, size):
         number = real(entries[start : start + size])
-        assert len(render(number, name, preferences_url=PREFERENCES).html.encode()) <= limit
+        assert len(render(number, name, pages=ALL).html.encode()) <= limit

@@ -36,8 +36,6 @@ def test_the_front_page_shows_the_newest_day_and_the_way_to_the_one_before(clien
     assert answer.status_code == 200
     assert "June 30, 2026" in answer.text
     assert "/papers/2026-06-29" in links(answer.text)
-    assert "Get trending papers in your email inbox" in answer.text
-    assert "/subscribe" in links(answer.text)
 
 
 def test_a_day_has_its_papers_most_upvotes_first_with_what_the_site_shows(client: TestClient) -> None:

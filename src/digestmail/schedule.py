@@ -23,12 +23,14 @@ def slot_begins(day: date, at: time, timezone: str) -> datetime:
 def due_slot(subscriber: Subscriber, now: datetime, at: time) -> date | None:
     """The newest local date on the subscriber's cadence whose slot has begun at ``now`` (UTC).
 
-    None before the first slot of a new subscriber: days that ended before they subscribed are not theirs. Missed days
-    need no list: their papers are still candidates and compete for the newest slot.
+    None before the first slot of a new subscriber: days that ended before they subscribed are not theirs, nor are those
+    of a pause. Missed days need no list: their papers are still candidates and compete for the newest slot.
     """
     zone = ZoneInfo(subscriber.timezone)
     today = now.astimezone(zone).date()
     first = subscriber.created_at.astimezone(zone).date()
+    if subscriber.paused_until:
+        first = max(first, subscriber.paused_until)
     for back in range(_LOOK_BACK_DAYS + 1):
         day = today - timedelta(days=back)
         if day < first:

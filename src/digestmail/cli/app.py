@@ -17,6 +17,7 @@ from digestmail.cli import (
     overview,
     papers,
     readers,
+    rights,
     serving,
     setup,
     simulation,
@@ -57,6 +58,10 @@ app.command("unsubscribe")(readers.unsubscribe)
 app.add_typer(readers.app, name="subscribers")
 readers.app.command("events")(addresses.events)
 readers.app.command("unsuppress")(addresses.unsuppress)
+readers.app.command("pause")(rights.pause)
+readers.app.command("resume")(rights.resume)
+readers.app.command("data")(rights.data)
+readers.app.command("erase")(rights.erase)
 app.command("like")(feedback.like)
 app.command("dislike")(feedback.dislike)
 app.command("unlike")(feedback.unlike)

@@ -46,7 +46,8 @@ DEFAULT_CONFIG = Path("config.yaml")
 _FIRST_DAY = date(1991, 8, 14)  # arXiv opened
 
 
-def _day(text: str) -> date:
+def day_of(text: str) -> date:
+    """A day as an option has it."""
     try:
         return date.fromisoformat(text)
     except ValueError:
@@ -55,7 +56,7 @@ def _day(text: str) -> date:
 
 DateOption = Annotated[
     date | None,
-    typer.Option("--date", parser=_day, metavar="YYYY-MM-DD", help="Act as on this day.", show_default=False),
+    typer.Option("--date", parser=day_of, metavar="YYYY-MM-DD", help="Act as on this day.", show_default=False),
 ]
 
 
@@ -63,7 +64,7 @@ SinceOption = Annotated[
     date | None,
     typer.Option(
         "--since",
-        parser=_day,
+        parser=day_of,
         metavar="YYYY-MM-DD",
         help="Ask for all that was announced from this day on, known or not.",
         show_default=False,

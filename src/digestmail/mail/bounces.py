@@ -36,6 +36,9 @@ _PLUS = re.compile(r"[A-Za-z0-9._=-]{0,64}\+([A-Za-z0-9._=-]{4,64})@")
 _SUBJECT_TOKEN = re.compile(r"subject=unsubscribe(?:\+|\s)+([A-Za-z0-9._=-]{4,200})", re.IGNORECASE)
 _LAST_SEGMENT = re.compile(r"https?://[^\s>]{1,400}/([A-Za-z0-9._~=-]{4,400})>", re.IGNORECASE)
 _UNSUBSCRIBE = re.compile(r"unsubscribe(?:[\s:]+([A-Za-z0-9._=-]{4,200}))?", re.IGNORECASE)
+# what ``mail.links`` puts into the mail that a reader answers an issue with, perhaps with "Re:" before it
+_FEEDBACK = re.compile(r"(?:[A-Za-z]{2,4}:\s*)?feedback\s+([A-Za-z0-9._~=-]{20,400})", re.IGNORECASE)
+_WISH = re.compile(r"\s{0,9}(more|less|save|undo)\s{1,9}([0-9]{1,3})[\s.]{0,9}", re.IGNORECASE | re.ASCII)
 # a weak hint, used only where no header says it: English, German, French, Spanish, Chinese
 _AWAY = re.compile(
     r"out of (?:the )?office|automatic reply|auto(?:matic)?[- ]?(?:reply|response)|on (?:vacation|leave)"
@@ -166,6 +169,10 @@ def _feedback(kind: str) -> Kind:
 
 def _from_somebody(message: Message) -> Report:
     sender, subject = addresses(header(message, "From")), _subject(message)
+    if _FEEDBACK.fullmatch(subject):
+        lines = words(message)[:_MAX_RETURNED].splitlines()
+        wishes = [(found[1].lower(), int(found[2])) for line in lines if (found := _WISH.fullmatch(line))]
+        return Report(kind=Kind.FEEDBACK, addresses=sender[-1:], note=subject, wishes=tuple(wishes[:_MAX_FOUND]))
     if _UNSUBSCRIBE.fullmatch(subject):
         kind = Kind.UNSUBSCRIBE
     else:
@@ -196,6 +203,8 @@ def _tokens(message: Message, raw: bytes, recipients: Sequence[str]) -> tuple[st
     found += (match.group(1) for text in arrived for match in _PLUS.finditer(text))
     if asked := _UNSUBSCRIBE.fullmatch(_subject(message)):
         found += [asked.group(1)] if asked.group(1) else []
+    if opinion := _FEEDBACK.fullmatch(_subject(message)):
+        found.append(opinion.group(1))
     for returned in _found(_RETURNED_TOKENS, raw):
         text = unquote(" ".join(returned.split()))[:_MAX_RETURNED]
         found += (match.group(1) for form in (_PLUS, _SUBJECT_TOKEN, _LAST_SEGMENT) for match in form.finditer(text))

@@ -3,6 +3,7 @@
 import ipaddress
 import re
 from dataclasses import dataclass
+from datetime import date
 from functools import lru_cache
 from urllib.parse import quote, urlsplit
 
@@ -10,7 +11,7 @@ from email_validator import EmailNotValidError, validate_email
 
 from digestmail.errors import AddressError
 from digestmail.mail.tokens import ADDRESS_TOKEN, Purpose, Tokens
-from digestmail.model import MailingList, Subscriber
+from digestmail.model import MailingList, Pages, Subscriber
 
 # What RFC 6068 §2 lets stand of an atom (RFC 5322 §3.2.3), besides letters, digits and "-._~"
 _STANDS = "!$'*+"
@@ -25,6 +26,10 @@ _LOCAL_PART = 64  # octets, RFC 5321 §4.5.3.1.1
 BOUNCE_LOCAL_PART = _LOCAL_PART - 1 - ADDRESS_TOKEN
 _ASKED = "unsub-"
 # RFC 6761 and 6762, RFC 8375, RFC 9476, and what routers and offices call their own
+# understood by ``mail.bounces``; the examples themselves are not, for they share a line
+_HOW_TO_ANSWER = quote(
+    "One line for each paper, with its number, as in: more 1 / less 2 / save 3 / undo 3\r\n\r\n", safe="/,:"
+)
 _INSIDE = ("localhost", "local", "internal", "intranet", "lan", "home.arpa", "test", "invalid", "alt")
 _KEPT_LISTS = 64
 
@@ -95,7 +100,7 @@ def routes_of(mailing_list: MailingList, tokens: Tokens, subscriber: Subscriber)
     return Routes(
         return_path=_bounces_to(bounces, tokens, subscriber.uid) if bounces else f"{local}@{domain}",
         mailto=asking,
-        web=f"{web}/u/{tokens.link(Purpose.UNSUBSCRIBE, subscriber.uid)}" if web else None,
+        web=f"{web}{path(tokens, Purpose.UNSUBSCRIBE, subscriber)}" if web else None,
     )
 
 
@@ -108,7 +113,40 @@ def plain_routes(mailing_list: MailingList) -> Routes:
 def preferences_url(mailing_list: MailingList, tokens: Tokens, subscriber: Subscriber) -> str | None:
     """The page where a reader changes what they get; None where there is no web server that strangers reach."""
     web = _ways(mailing_list)[3]
-    return f"{web}/p/{tokens.link(Purpose.PREFERENCES, subscriber.uid)}" if web else None
+    return f"{web}{path(tokens, Purpose.PREFERENCES, subscriber)}" if web else None
+
+
+def pages_of(mailing_list: MailingList, tokens: Tokens, subscriber: Subscriber, slot: date) -> Pages:
+    """Where one issue leads its reader. Without a web server, opinions of papers go by mail.
+
+    Raises AddressError.
+    """
+    local, domain, _, web = _ways(mailing_list)
+    day = slot.isoformat()
+    if web:
+        return Pages(
+            f"{web}{path(tokens, Purpose.PREFERENCES, subscriber)}",
+            f"{web}{path(tokens, Purpose.FEEDBACK, subscriber, day)}",
+            f"{web}{path(tokens, Purpose.ISSUE, subscriber, day)}",
+        )
+    token = tokens.link(Purpose.FEEDBACK, subscriber.uid, version=subscriber.token_version, subject=day)
+    return Pages(feedback_url=f"{mailto(f'{local}@{domain}')}?subject=feedback%20{token}&body={_HOW_TO_ANSWER}")
+
+
+_DOORS = {
+    Purpose.UNSUBSCRIBE: "u",
+    Purpose.PREFERENCES: "p",
+    Purpose.FEEDBACK: "f",
+    Purpose.ISSUE: "v",
+    Purpose.SAVED: "s",
+}
+
+
+def path(tokens: Tokens, purpose: Purpose, subscriber: Subscriber, subject: str = "") -> str:
+    """The path of a reader's page: ``/u/TOKEN``."""
+    return (
+        f"/{_DOORS[purpose]}/{tokens.link(purpose, subscriber.uid, version=subscriber.token_version, subject=subject)}"
+    )
 
 
 def unsubscribe_mailto(mailing_list: MailingList) -> str:

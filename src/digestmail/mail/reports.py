@@ -19,6 +19,8 @@ class Kind(StrEnum):
     REJECTED = "rejected"
     COMPLAINT = "complaint"
     UNSUBSCRIBE = "unsubscribe"
+    #: says which papers of an issue the reader wants more of, less of, or keeps
+    FEEDBACK = "feedback"
     #: an out-of-office or another machine's answer
     AUTOMATIC = "automatic reply"
     #: by a person
@@ -46,6 +48,8 @@ class Report:
     code: str = ""
     #: one line in the words of who reports
     note: str = ""
+    #: what is asked for papers, by their numbers in the issue: ``("more", 3)``
+    wishes: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,13 +13,15 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import lru_cache
 
 from itsdangerous import Signer
+from itsdangerous.encoding import base64_encode
 
 _LONGEST = 512
 _MAC = 10  # bytes in an address, beside the 122 random bits of a uid
 _HEX = re.compile(r"(?:[0-9a-f]{2}){16}")
-_VALUE = re.compile(r"([\w-]+|~[\w-]+)\.([0-9]{1,9})(?:\.([0-9]{1,12}))?", re.ASCII)
+_VALUE = re.compile(r"(~?[\w-]+)\.([0-9]{1,9})(?:\.([0-9]{1,12}))?(?:\.~([\w-]{1,64}))?", re.ASCII)
 #: characters of an address token of a uid as ``uuid4().hex`` makes it
 ADDRESS_TOKEN = 42
 
@@ -31,6 +33,11 @@ class Purpose(StrEnum):
     PREFERENCES = "preferences"
     CONFIRM = "confirm"
     BOUNCE = "bounce"
+    #: says what a reader thinks of the papers of one issue; the subject is its day
+    FEEDBACK = "feedback"
+    #: shows one issue; the subject is its day
+    ISSUE = "issue"
+    SAVED = "saved"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +48,8 @@ class Claim:
     #: raised to make all earlier tokens of a reader worthless; comparing is the caller's part
     version: int
     expires: datetime | None
+    #: what it is about, where the purpose alone does not say it: the day of an issue
+    subject: str = ""
 
 
 class Tokens:
@@ -48,13 +57,26 @@ class Tokens:
 
     def __init__(self, secret: bytes) -> None:
         """``secret`` is known to the newsletter alone. A new one makes every token in every message worthless."""
-        self._links = {purpose: _signer(secret, "link", purpose) for purpose in Purpose}
+        # the keys are derived once: an issue has four links, and deriving takes longer than signing
+        self._links = {purpose: _signer(secret, "link", purpose).derive_key() for purpose in Purpose}
         self._addresses = {purpose: _signer(secret, "address", purpose).derive_key() for purpose in Purpose}
+        self._erased = Signer(secret, salt="digestmail erased", key_derivation="hmac", digest_method=hashlib.sha256)
 
-    def link(self, purpose: Purpose, uid: str, *, version: int = 0, expires: datetime | None = None) -> str:
-        """A token for URLs: HMAC-SHA256 over purpose, uid, version and expiry (whole seconds)."""
+    def link(
+        self, purpose: Purpose, uid: str, *, version: int = 0, expires: datetime | None = None, subject: str = ""
+    ) -> str:
+        """A token for URLs: HMAC-SHA256 over purpose, uid, version, expiry (whole seconds) and subject.
+
+        ``subject`` is of letters, digits, ``-`` and ``_``, 64 at most.
+        """
         ends = f".{int(expires.timestamp())}" if expires else ""
-        return self._links[purpose].sign(f"{_packed(uid)}.{version}{ends}").decode()
+        about = f".~{subject}" if subject else ""
+        return self._signed(purpose, f"{_packed(uid)}.{version}{ends}{about}")
+
+    def _signed(self, purpose: Purpose, value: str) -> str:
+        """``Signer.sign`` with a key that is derived already."""
+        mac = hmac.digest(self._links[purpose], value.encode(), hashlib.sha256)
+        return f"{value}.{base64_encode(mac).decode()}"
 
     def read_link(self, purpose: Purpose, token: str, now: datetime) -> Claim | None:
         """What the token of a URL says; None unless it was made for this purpose and holds at ``now``."""
@@ -63,13 +85,17 @@ class Tokens:
         if len(token) > _LONGEST or not found:
             return None
         # made anew and compared: a decoder would pass what differs in bits that carry nothing
-        if not hmac.compare_digest(self._links[purpose].sign(value), token.encode("utf-8", "replace")):
+        if not hmac.compare_digest(self._signed(purpose, value).encode(), token.encode("utf-8", "replace")):
             return None
         expires = datetime.fromtimestamp(int(found[3]), UTC) if found[3] else None
         if expires and expires <= now:
             return None
         uid = _unpacked(found[1])
-        return None if uid is None else Claim(uid, int(found[2]), expires)
+        return None if uid is None else Claim(uid, int(found[2]), expires, found[4] or "")
+
+    def tombstone(self, email: str) -> str:
+        """What is kept of an address that was erased: HMAC-SHA256 (hex) of it in lower case."""
+        return hmac.digest(self._erased.derive_key(), email.lower().encode(), hashlib.sha256).hex()
 
     def address(self, purpose: Purpose, uid: str) -> str:
         """A token for the local part of an address: base32 in lower case, which every mail server leaves alone.
@@ -108,6 +134,8 @@ def _bytes_of(uid: str) -> bytes:
     return bytes.fromhex(uid) if _HEX.fullmatch(uid) else uid.encode()
 
 
+# the links of one message follow one another
+@lru_cache(64)
 def _packed(uid: str) -> str:
     packed = base64.urlsafe_b64encode(_bytes_of(uid)).decode().rstrip("=")
     return packed if _HEX.fullmatch(uid) else f"~{packed}"

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from typing import NamedTuple
 
 from digestmail.model.papers import Paper
 from digestmail.model.readers import Evidence, Field, Subscriber
@@ -199,6 +200,17 @@ class Issue:
     def sample(self) -> bool:
         """Whether the papers come from a fallback source."""
         return any(ranked.paper.sample for ranked in self.papers)
+
+
+class Pages(NamedTuple):
+    """Where an issue leads its reader, besides taking them off the list. Empty: there is no such place."""
+
+    #: where keywords and cadence are changed
+    preferences_url: str = ""
+    #: where the reader says what they think of its papers
+    feedback_url: str = ""
+    #: the issue as a page
+    browser_url: str = ""
 
 
 @dataclass(frozen=True, slots=True)

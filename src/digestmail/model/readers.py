@@ -159,3 +159,9 @@ class Subscriber:
     status: SubscriberStatus = SubscriberStatus.ACTIVE
     origin: Origin = Origin.STORE
     created_at: datetime
+    #: raised to make all links of earlier messages worthless
+    token_version: int = 0
+    #: the first local day that may have an issue again, and when the pause began. Both stay until the issue that
+    #: catches up is planned
+    paused_until: date | None = None
+    paused_at: datetime | None = None

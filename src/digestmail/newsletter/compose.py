@@ -1,14 +1,16 @@
 """Compose: due slots × candidates → issues, and the plan of each in the store."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import date, datetime, timedelta
 from types import MappingProxyType
 
-from digestmail.mail.links import routes_of
+from digestmail.mail.links import pages_of, routes_of
 from digestmail.mail.message import message_id
 from digestmail.model import CadenceKind, Change, Issue, Paper, Receipt, Subscriber, SubscriberStatus
 from digestmail.newsletter import Newsletter
+from digestmail.newsletter.pauses import wake
 from digestmail.newsletter.quiet import Lulls
 from digestmail.ranking import Index
 from digestmail.rendering.budget import FEW, fit
@@ -42,6 +44,7 @@ def plan_due(newsletter: Newsletter, now: datetime, *, day: date | None = None, 
 
 
 def _due(newsletter: Newsletter, now: datetime, day: date | None, only: str | None) -> list[tuple[Subscriber, date]]:
+    wake(newsletter, now)
     slots = [(subscriber, _slot(newsletter, subscriber, now, day)) for subscriber in _readers(newsletter, only)]
     begun = [(subscriber, slot) for subscriber, slot in slots if slot]
     if not begun:
@@ -59,31 +62,41 @@ def _readers(newsletter: Newsletter, only: str | None) -> list[Subscriber]:
 
 def _slot(newsletter: Newsletter, subscriber: Subscriber, now: datetime, day: date | None) -> date | None:
     if day:
-        return day if subscriber.cadence.includes(day) else None
+        paused = subscriber.paused_until is not None and day < subscriber.paused_until
+        return day if subscriber.cadence.includes(day) and not paused else None
     return due_slot(subscriber, now, newsletter.rules.at)
 
 
 def _compose_all(
     newsletter: Newsletter, due: Sequence[tuple[Subscriber, date]], now: datetime
 ) -> Iterator[list[Issue]]:
+    # who comes back from a pause looks further back, which must not make the window of all others longer
+    for catching_up in (False, True):
+        some = [one for one in due if (one[0].paused_at is not None) is catching_up]
+        if some:
+            yield from _compose_some(newsletter, some, now)
+
+
+def _compose_some(
+    newsletter: Newsletter, due: Sequence[tuple[Subscriber, date]], now: datetime
+) -> Iterator[list[Issue]]:
     subscribers = [subscriber for subscriber, _ in due]
     # a template that does not show them would have them count as told
     tells = newsletter.rules.followups and newsletter.templates.load(newsletter.rules.template).shows("followups")
-    days = max(window_days(newsletter, subscriber) for subscriber in subscribers)
+    windows = {subscriber.uid: window_days(newsletter, subscriber, now) for subscriber in subscribers}
+    days = max(windows.values())
     since = now - timedelta(days=days)
     papers, newest = newsletter.store.corpus.marked_window(since, now)
     index = index_of(newsletter, papers)
     index.learn({subscriber.profile for subscriber in subscribers})
-    old = {days: stale(papers, days, now) for days in {window_days(newsletter, one) for one in subscribers}}
+    old = {days: stale(papers, days, now) for days in set(windows.values())}
     lulls = Lulls(newsletter, index, papers, now)
     for start in range(0, len(due), _BATCH):
         batch = due[start : start + _BATCH]
         readers = [subscriber for subscriber, _ in batch]
         promised = newsletter.store.deliveries.promised(readers, since)
         news = newsletter.store.followups.pending(readers, now) if tells else {}
-        barred = [
-            old[window_days(newsletter, subscriber)].union(promised.get(subscriber.uid, ())) for subscriber, _ in batch
-        ]
+        barred = [old[windows[subscriber.uid]].union(promised.get(subscriber.uid, ())) for subscriber, _ in batch]
         issues = list(compose(newsletter, batch, index, barred, now, newest, news))
         yield list(lulls.explained(issues, barred))
 
@@ -94,10 +107,18 @@ def index_of(newsletter: Newsletter, papers: Sequence[Paper]) -> Index:
     return Index(papers, corpus)
 
 
-def window_days(newsletter: Newsletter, subscriber: Subscriber) -> int:
-    """For how many days a paper is a candidate; a weekly issue must not miss what came just after the last one."""
+def window_days(newsletter: Newsletter, subscriber: Subscriber, now: datetime | None = None) -> int:
+    """For how many days a paper is a candidate; a weekly issue must not miss what came just after the last one.
+
+    During a pause the time stands still: until the issue that catches up, the window is longer by it. Without ``now``
+    pauses do not count.
+    """
     days = newsletter.rules.max_age_days
-    return max(days, _WEEK_AND_A_DAY) if subscriber.cadence.kind is CadenceKind.WEEKLY else days
+    if subscriber.cadence.kind is CadenceKind.WEEKLY:
+        days = max(days, _WEEK_AND_A_DAY)
+    if now and subscriber.paused_at:
+        days += math.ceil((now - subscriber.paused_at) / timedelta(days=1))
+    return days
 
 
 def stale(papers: Sequence[Paper], days: int, now: datetime) -> set[str]:
@@ -135,7 +156,7 @@ def compose(
                 matched=chosen.matched,
                 excluded=chosen.excluded,
                 shown=len(chosen.columns),
-                days=window_days(newsletter, subscriber),
+                days=window_days(newsletter, subscriber, now),
                 newest=newest,
                 withdrawn=len(gone - keys),
             ),
@@ -150,4 +171,5 @@ def _within_budget(newsletter: Newsletter, issue: Issue) -> Issue:
     """The issue without the papers that a mail client would not show: they compete again next time."""
     joining = joining_of(newsletter.templates.load(newsletter.rules.template))
     routes = routes_of(newsletter.mailing_list, newsletter.tokens, issue.subscriber)
-    return fit(issue, joining, unsubscribe_url=routes.unsubscribe_url).issue
+    pages = pages_of(newsletter.mailing_list, newsletter.tokens, issue.subscriber, issue.slot)
+    return fit(issue, joining, unsubscribe_url=routes.unsubscribe_url, pages=pages).issue

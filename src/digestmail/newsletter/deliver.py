@@ -25,7 +25,7 @@ from digestmail.errors import (
     MessageError,
     TransportUnavailable,
 )
-from digestmail.mail.links import routes_of
+from digestmail.mail.links import pages_of, routes_of
 from digestmail.mail.message import build_message
 from digestmail.mail.tokens import Tokens
 from digestmail.model import AttemptEvent, Delivery, DeliveryStatus, Envelope, Issue, Rendered
@@ -112,7 +112,8 @@ def finished(issue: Issue, joining: Joining, tokens: Tokens, sign: Callable[[byt
     """The message of an issue as it goes out, signatures and all. Raises as ``message_of`` does."""
     routes = routes_of(issue.mailing_list, tokens, issue.subscriber)
     # its papers are promised: none may be left out, not even when the template has grown since
-    fitted = fit(issue, joining, unsubscribe_url=routes.unsubscribe_url, drop=False)
+    pages = pages_of(issue.mailing_list, tokens, issue.subscriber, issue.slot)
+    fitted = fit(issue, joining, unsubscribe_url=routes.unsubscribe_url, pages=pages, drop=False)
     envelope = build_message(issue, fitted.encoded, routes)
     return Message(fitted, replace(envelope, content=sign(envelope.content)))
 

@@ -40,7 +40,9 @@ def check_template(templates: Templates, name: str, *, followups: bool = False) 
     """
     template = templates.load(name)
     found = list(trials(template))
-    faults = [f"{trial.name}: {fault}" for trial in found for fault in trial.faults]
+    # the trial with the most faults tells most
+    worst_first = sorted(found, key=lambda trial: -len(trial.faults))
+    faults = [f"{trial.name}: {fault}" for trial in worst_first for fault in trial.faults]
     if faults:
         advice = f"'digestmail templates check {name}' tells all {len(faults)}"
         yield Check(State.FAILED, "template", f"{name}: {'; '.join(faults[:_SHOWN])}", advice)

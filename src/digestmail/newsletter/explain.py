@@ -75,7 +75,7 @@ def explain(newsletter: Newsletter, email: str, reference: str) -> Explained:
 
 def _explain(newsletter: Newsletter, subscriber: Subscriber, paper: Paper) -> Explained:
     now = newsletter.clock()
-    days = window_days(newsletter, subscriber)
+    days = window_days(newsletter, subscriber, now)
     since = now - timedelta(days=days)
     papers = newsletter.store.corpus.window(since, now)
     inside = {candidate.key for candidate in papers}

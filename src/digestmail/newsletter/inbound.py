@@ -6,10 +6,13 @@ from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 
-from digestmail.errors import InputError
+from digestmail.errors import InputError, NotFoundError
 from digestmail.mail.bounces import understand
 from digestmail.mail.reports import Incoming, Kind, Report
+from digestmail.mail.tokens import Purpose
 from digestmail.newsletter import Newsletter
+from digestmail.newsletter.access import visitor
+from digestmail.newsletter.reactions import react
 from digestmail.newsletter.suppression import decide
 from digestmail.protocols import Letter, Mailbox
 from digestmail.storage.addresses import Fact, Known, Verdict
@@ -67,6 +70,8 @@ def _read(newsletter: Newsletter, letter: Letter, source: str, recipients: Seque
         incoming = understand(letter.content, recipients=recipients)
     except InputError as error:
         return [Outcome(letter=letter.name, problem=str(error))]
+    if incoming.reports[0].kind is Kind.FEEDBACK:
+        return [_opinions(newsletter, letter, incoming)]
     by_proof = _by_proof(newsletter, incoming)
     facts = [_fact(newsletter, incoming, number, by_proof, source) for number in range(len(incoming.reports))]
     outcomes = [
@@ -80,6 +85,21 @@ def _read(newsletter: Newsletter, letter: Letter, source: str, recipients: Seque
         for report, fact in zip(incoming.reports, facts, strict=True)
     ]
     return [replace(one, decision=said) for one, said in zip(outcomes, _decisions(newsletter, facts), strict=True)]
+
+
+def _opinions(newsletter: Newsletter, letter: Letter, incoming: Incoming) -> Outcome:
+    """What a reader asks for papers of an issue. Only a token says who: the same mail read twice changes nothing."""
+    report = incoming.reports[0]
+    outcome = Outcome(letter=letter.name, kind=report.kind, address=next(iter(report.addresses), ""), note=report.note)
+    for token in incoming.tokens:
+        try:
+            visit = visitor(newsletter, Purpose.FEEDBACK, token)
+            done = react(newsletter, visit, report.wishes)
+        except NotFoundError:
+            continue
+        told = f"{Verdict.NOTED}: {', '.join(done)}" if done else f"{Verdict.UNPROVEN}: it asks for nothing we know"
+        return replace(outcome, address=visit.subscriber.email, decision=told)
+    return replace(outcome, decision=f"{Verdict.UNPROVEN}: its token is not good")
 
 
 def _decisions(newsletter: Newsletter, facts: Sequence[Fact]) -> list[str]:

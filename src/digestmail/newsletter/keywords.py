@@ -75,9 +75,14 @@ def check(
         found = past(newsletter, weeks * _WEEK, subscriber.timezone)
     if not subscriber.profile.keywords:
         raise InputError(f"{subscriber.email} has no keywords: give some with -k")
-    room = (subscriber.max_papers or newsletter.rules.max_papers) * _ISSUES_A_WEEK[subscriber.cadence.kind]
+    room = room_of(newsletter, subscriber)
     diagnosis = diagnose(subscriber.profile, found.papers, weeks=_weeks(found), fills=room / 2)
     return Checked(subscriber, diagnosis, found, room)
+
+
+def room_of(newsletter: Newsletter, subscriber: Subscriber) -> int:
+    """How many papers a subscriber's issues take in a week."""
+    return (subscriber.max_papers or newsletter.rules.max_papers) * _ISSUES_A_WEEK[subscriber.cadence.kind]
 
 
 def suggest(

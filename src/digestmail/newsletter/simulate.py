@@ -74,12 +74,12 @@ def simulate(
         subscriber = reader_of(newsletter, email, profile, newsletter.clock())
         found = past(newsletter, days + window_days(newsletter, subscriber), subscriber.timezone)
     readers = [subscriber, *(replace(subscriber, profile=change(subscriber.profile)) for change in changes)]
-    papers = sorted(found.papers, key=_seen)
+    papers = sorted(found.papers, key=seen)
     index = Index(papers)
     index.learn(reader.profile for reader in readers)
     told = max(found.first, found.last - timedelta(days=days - 1))
-    instants = _instants(papers, found.first, found.last, ZoneInfo(subscriber.timezone))
-    walks = [_walk(newsletter, reader, index, papers, instants) for reader in readers]
+    instants = instants_of(papers, found.first, found.last, ZoneInfo(subscriber.timezone))
+    walks = [walk(newsletter, reader, index, papers, instants) for reader in readers]
     return [
         Simulation(
             reader, tuple(issue for issue in walk if issue.slot >= told), told, found.last, announced=found.announced
@@ -116,17 +116,18 @@ def compare(before: Simulation, after: Simulation) -> list[Change]:
     return changes
 
 
-def _seen(paper: Paper) -> datetime:
+def seen(paper: Paper) -> datetime:
+    """When the corpus first held a paper."""
     if paper.first_seen is None:
         raise ValueError(f"{paper.key} does not come from the corpus")
     return paper.first_seen
 
 
-def _instants(papers: Iterable[Paper], first: date, last: date, zone: ZoneInfo) -> list[datetime]:
+def instants_of(papers: Iterable[Paper], first: date, last: date, zone: ZoneInfo) -> list[datetime]:
     """When the run of each day took place: when it saw that day's last paper, or at the same time as the day before."""
     latest: dict[date, datetime] = {}
     for paper in papers:
-        latest[_seen(paper).astimezone(zone).date()] = _seen(paper).astimezone(zone)
+        latest[seen(paper).astimezone(zone).date()] = seen(paper).astimezone(zone)
     instants: list[datetime] = []
     at = time(12)
     for day in (first + timedelta(days=ahead) for ahead in range((last - first).days + 1)):
@@ -135,16 +136,17 @@ def _instants(papers: Iterable[Paper], first: date, last: date, zone: ZoneInfo) 
     return instants
 
 
-def _walk(
+def walk(
     newsletter: Newsletter,
     subscriber: Subscriber,
     index: Index,
     papers: Sequence[Paper],
     instants: Iterable[datetime],
 ) -> list[Issue]:
+    """One run a day, with a ledger in memory. ``papers`` stand in the order in which they were seen."""
     issues: list[Issue] = []
     promised: set[str] = set()
-    times = [_seen(paper) for paper in papers]
+    times = [seen(paper) for paper in papers]
     for now in instants:
         if not subscriber.cadence.includes(now.date()):
             continue

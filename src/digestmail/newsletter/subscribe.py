@@ -3,11 +3,15 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import partial
 
 from digestmail.errors import InputError, NotFoundError
+from digestmail.mail.reports import Kind
 from digestmail.model import Origin, Subscriber, SubscriberStatus
 from digestmail.newsletter import Newsletter, Subscription
+from digestmail.newsletter.suppression import decide
 from digestmail.ranking.profile import format_keywords
+from digestmail.storage.addresses import Fact
 
 _GONE = (SubscriberStatus.UNSUBSCRIBED, SubscriberStatus.SUPPRESSED)
 
@@ -24,6 +28,8 @@ class Change(StrEnum):
     LEFT_ALONE = "left alone (has unsubscribed)"
     #: nor an address that mail comes back from, or that has called it spam
     SUPPRESSED = "still suppressed ('digestmail subscribers unsuppress' lets it have mail again)"
+    #: asked to be forgotten: only the person can bring the address back
+    ERASED = "left alone (was erased)"
     #: an imported list does not overrule the config file
     IN_FILE = "left alone (kept in the config file)"
 
@@ -51,6 +57,7 @@ def subscribe(newsletter: Newsletter, subscription: Subscription) -> Change:
     if change is Change.IN_FILE:
         raise InputError(f"{subscriber.email} is kept in the config file: change the profile there")
     newsletter.store.subscribers.put([subscriber])
+    newsletter.store.erasures.forgive(newsletter.tokens.tombstone(subscription.email))
     return change
 
 
@@ -64,6 +71,32 @@ def unsubscribe(newsletter: Newsletter, email: str) -> Change:
     gone = replace(known, status=SubscriberStatus.UNSUBSCRIBED, origin=Origin.STORE)
     newsletter.store.subscribers.put([gone])
     return Change.REMOVED
+
+
+def leave(newsletter: Newsletter, subscriber: Subscriber, source: str) -> Change:
+    """Unsubscribe somebody who asks for it by a link, noted among the events of their address as a mail would be.
+
+    Asked again, it does nothing.
+    """
+    known = newsletter.store.addresses.by_uid(subscriber.uid)
+    if known is None:
+        raise NotFoundError(f"{subscriber.email} is not subscribed")
+    if known.status is not SubscriberStatus.UNSUBSCRIBED:
+        fact = Fact(about=known, at=newsletter.clock(), kind=Kind.UNSUBSCRIBE, source=source, proven=True)
+        newsletter.store.addresses.record([fact], partial(decide, newsletter.rules))
+        return Change.REMOVED
+    # one whom the config file has dropped is gone as well, but it might name them again
+    return unsubscribe(newsletter, known.email)
+
+
+def come_back(newsletter: Newsletter, subscriber: Subscriber) -> Change:
+    """Subscribe somebody again who has left, with the profile they had. Others stay what they are."""
+    if subscriber.status is not SubscriberStatus.UNSUBSCRIBED:
+        return Change.UNCHANGED
+    back = replace(subscriber, status=SubscriberStatus.ACTIVE, paused_until=None, paused_at=None)
+    columns = ("status", "paused_until", "paused_at")
+    newsletter.store.subscribers.change(back, *columns, only=[SubscriberStatus.UNSUBSCRIBED])
+    return Change.RETURNED
 
 
 def import_subscriptions(
@@ -80,11 +113,12 @@ def sync(newsletter: Newsletter) -> list[Synced]:
     Returns what changed, and who has unsubscribed though the file still names them.
     """
     named = {subscription.email.lower() for subscription in newsletter.subscriptions}
-    dropped = [
+    kept_in_file = [
         subscriber
-        for subscriber in newsletter.store.subscribers.all(SubscriberStatus.ACTIVE, Origin.CONFIG)
-        if subscriber.email.lower() not in named
+        for status in (SubscriberStatus.ACTIVE, SubscriberStatus.PAUSED)
+        for subscriber in newsletter.store.subscribers.all(status, Origin.CONFIG)
     ]
+    dropped = [subscriber for subscriber in kept_in_file if subscriber.email.lower() not in named]
     done = _apply(newsletter, newsletter.subscriptions, Origin.CONFIG, dry_run=False)
     # the origin stays: the file that dropped them may name them again
     if dropped:
@@ -103,9 +137,13 @@ def _apply(
 ) -> list[Synced]:
     wanted = list(subscriptions)
     known = newsletter.store.subscribers.find_all(subscription.email for subscription in wanted)
+    erased = _erased(newsletter, (one.email for one in wanted if one.email.lower() not in known))
     done: list[Synced] = []
     put: list[Subscriber] = []
     for subscription in wanted:
+        if subscription.email in erased:
+            done.append(Synced(subscription.email, Change.ERASED))
+            continue
         old = known.get(subscription.email.lower())
         subscriber, change = _changed(newsletter, old, subscription, origin, invited=False)
         detail = _difference(old, subscriber) if old and change is Change.UPDATED else ""
@@ -117,6 +155,12 @@ def _apply(
     return done
 
 
+def _erased(newsletter: Newsletter, unknown: Iterable[str]) -> set[str]:
+    """Those of some addresses that were erased: a list that still names them is older than that."""
+    digests = {newsletter.tokens.tombstone(email): email for email in unknown}
+    return {digests[digest] for digest in newsletter.store.erasures.erased(digests)}
+
+
 def _changed(
     newsletter: Newsletter, known: Subscriber | None, asked: Subscription, origin: Origin, *, invited: bool
 ) -> tuple[Subscriber, Change]:
@@ -126,6 +170,8 @@ def _changed(
         return known, Change.SUPPRESSED if suppressed else Change.LEFT_ALONE
     base = known or Subscriber(uid=newsletter.new_id(), email=asked.email, created_at=newsletter.clock())
     returns = base.status is SubscriberStatus.UNSUBSCRIBED
+    if returns:
+        base = replace(base, paused_until=None, paused_at=None)
     subscriber = replace(
         base,
         # what somebody thinks of papers outlives the keywords: only 'unlike' forgets it

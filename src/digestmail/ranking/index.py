@@ -1,5 +1,6 @@
 """One set of papers, ranked for many profiles. Pure."""
 
+import copy
 import math
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
@@ -60,6 +61,9 @@ class Index:
         self._reading = Reading([*self._papers, *others])
         self._priors = np.array([_prior(paper) for paper in self._papers])
         self._popularity = np.array([float(paper.upvotes or 0) for paper in self._papers])
+        self._forget()
+
+    def _forget(self) -> None:
         self._known: dict[Query, int] = {}
         self._terms: dict[Keyword, int] = {}
         #: for each keyword what ``_NUMBER`` and the others say
@@ -87,6 +91,17 @@ class Index:
     def paper(self, key: str) -> Paper:
         """The paper with this key. Raises KeyError for one that is not here."""
         return self._papers[self._columns[key]]
+
+    def apart(self) -> "Index":
+        """The same papers, read already, and nothing learned: what is learned there takes no room here."""
+        other = copy.copy(self)
+        other._forget()  # noqa: SLF001 - of the same kind
+        return other
+
+    def written(self, keyword: Keyword) -> int:
+        """How many of the papers write a keyword, or have it as author or category."""
+        self.learn([Profile((keyword,))])
+        return len(self._exact[self._known[query_of(keyword)]])
 
     def count_without(self, exclude: AbstractSet[str]) -> int:
         """How many papers there are but those whose key is in ``exclude``."""

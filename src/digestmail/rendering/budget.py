@@ -9,9 +9,10 @@ import binascii
 from dataclasses import dataclass, replace
 from typing import Final
 
-from digestmail.model import Encoded, Issue
+from digestmail.model import Encoded, Issue, Pages
 from digestmail.rendering.cards import Tier, tier
 from digestmail.rendering.joining import Joining
+from digestmail.rendering.outline import NO_PAGES
 
 #: bytes of HTML, as UTF-8, that an issue never passes
 LIMIT: Final = 98 * 1024
@@ -49,7 +50,15 @@ class Fitted:
         return _decoded(*self.encoded.html)
 
 
-def fit(issue: Issue, joining: Joining, *, unsubscribe_url: str, limit: int = LIMIT, drop: bool = True) -> Fitted:
+def fit(
+    issue: Issue,
+    joining: Joining,
+    *,
+    unsubscribe_url: str,
+    pages: Pages = NO_PAGES,
+    limit: int = LIMIT,
+    drop: bool = True,
+) -> Fitted:
     """The issue with as much room for its papers as ``limit`` bytes of HTML allow.
 
     The last papers are left out when even titles are too much, unless ``drop`` is false: for papers that are promised;
@@ -63,7 +72,7 @@ def fit(issue: Issue, joining: Joining, *, unsubscribe_url: str, limit: int = LI
         if len(tiers) < len(issue.papers):
             receipt = replace(issue.receipt, shown=len(tiers))
             kept = replace(issue, papers=issue.papers[: len(tiers)], receipt=receipt)
-        return Fitted(kept, tiers, joining.join(kept, unsubscribe_url=unsubscribe_url, tiers=tiers))
+        return Fitted(kept, tiers, joining.join(kept, unsubscribe_url=unsubscribe_url, pages=pages, tiers=tiers))
 
     best = attempt(0)
     last = _steps(len(issue.papers), drop=drop)

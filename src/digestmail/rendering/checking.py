@@ -9,14 +9,12 @@ from html.parser import HTMLParser
 from digestmail.model import Issue, Rendered
 from digestmail.rendering.budget import LIMIT, fit
 from digestmail.rendering.compile import CompiledTemplate
-from digestmail.rendering.extremes import COMPUTED, PREFERENCES_URL, UNSUBSCRIBE_URL, extremes
+from digestmail.rendering.extremes import COMPUTED, PAGES, UNSUBSCRIBE_URL, extremes
 from digestmail.rendering.issue import render_issue
 from digestmail.rendering.joining import joining_of, rendered
 from digestmail.rendering.lint import VOID
 from digestmail.text.quoted import quoted, unquoted
 
-# the budget of sent issues knows no preferences yet
-_SPARE = 1024
 _COLUMNS = 72
 _SCHEMES = ("https:", "http:", "mailto:")
 _DANGEROUS = frozenset(("base", "embed", "form", "iframe", "link", "object", "script", "svg"))
@@ -55,10 +53,9 @@ def trials(template: CompiledTemplate) -> Iterator[Trial]:
     for name, extreme in extremes().items():
         # whoever does not show news of papers is given none
         issue = extreme if template.shows("followups") else replace(extreme, followups=())
-        fitted = fit(issue, joining_of(template), unsubscribe_url=UNSUBSCRIBE_URL, limit=LIMIT - _SPARE)
-        urls = {"unsubscribe_url": UNSUBSCRIBE_URL, "preferences_url": PREFERENCES_URL}
-        plain = render_issue(fitted.issue, template, tiers=fitted.tiers, **urls)
-        joined = rendered(joining_of(template).join(fitted.issue, tiers=fitted.tiers, **urls))
+        fitted = fit(issue, joining_of(template), unsubscribe_url=UNSUBSCRIBE_URL, pages=PAGES)
+        plain = render_issue(fitted.issue, template, unsubscribe_url=UNSUBSCRIBE_URL, pages=PAGES, tiers=fitted.tiers)
+        joined = rendered(fitted.encoded)
         yield Trial(name, fitted.issue, plain, (*faults(fitted.issue, plain), *_joined(joined, plain)))
 
 

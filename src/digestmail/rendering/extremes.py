@@ -16,6 +16,7 @@ from digestmail.model import (
     Keyword,
     Lull,
     MailingList,
+    Pages,
     Paper,
     Profile,
     Quiet,
@@ -27,7 +28,11 @@ from digestmail.ranking.profile import parse_keywords, with_topic
 from digestmail.text.tex import to_text
 
 UNSUBSCRIBE_URL = "mailto:papers@example.org?subject=unsubscribe"
-PREFERENCES_URL = "https://papers.example.org/preferences/dGVzdA?name=a&value=b"
+PAGES = Pages(
+    "https://papers.example.org/preferences/dGVzdA?name=a&value=b",
+    "mailto:papers@example.org?subject=feedback%20dGVzdA&body=more%203%0D%0A",
+    "https://papers.example.org/issue/dGVzdA?name=a&value=b",
+)
 #: what 7*191 is, a number that stands nowhere else: in an issue it means that a paper's text was run as a template
 COMPUTED = "1337"
 

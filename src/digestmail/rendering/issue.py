@@ -6,11 +6,11 @@ from datetime import date
 from itertools import count, islice
 from typing import TypedDict
 
-from digestmail.model import Issue, Rendered
+from digestmail.model import Issue, Pages, Rendered
 from digestmail.rendering.cards import Card, Tier, card
 from digestmail.rendering.compile import CompiledTemplate
 from digestmail.rendering.excerpts import Passage
-from digestmail.rendering.outline import Own, Shape, outline
+from digestmail.rendering.outline import NO_PAGES, Own, Shape, outline
 from digestmail.rendering.passages import FollowUp
 
 # fewer papers are seen at a glance without a list of them
@@ -98,6 +98,10 @@ class IssueContext(TypedDict):
     unsubscribe_url: str
     #: where keywords and cadence are changed, to be shown beside it; empty where there is no such place
     preferences_url: str
+    #: where the reader says which papers they want more of, less of or keep: a page, or a mail; may be empty
+    feedback_url: str
+    #: the issue as a web page; empty where there is no such place
+    browser_url: str
 
 
 def render_issue(
@@ -105,30 +109,28 @@ def render_issue(
     template: CompiledTemplate,
     *,
     unsubscribe_url: str,
-    preferences_url: str | None = None,
+    pages: Pages = NO_PAGES,
     tiers: Sequence[Tier] | None = None,
 ) -> Rendered:
     """Fill ``template`` with ``issue``; the same arguments give the same words.
 
     Raises TemplateError when the template asks for something that is not in ``IssueContext``.
     """
-    return template.render(
-        issue_context(issue, unsubscribe_url=unsubscribe_url, preferences_url=preferences_url, tiers=tiers)
-    )
+    return template.render(issue_context(issue, unsubscribe_url=unsubscribe_url, pages=pages, tiers=tiers))
 
 
 def issue_context(
     issue: Issue,
     *,
     unsubscribe_url: str,
-    preferences_url: str | None = None,
+    pages: Pages = NO_PAGES,
     tiers: Sequence[Tier] | None = None,
 ) -> dict[str, object]:
     """What a template is filled with: ``IssueContext`` and the language.
 
     ``tiers`` says how much room each paper of the plan gets, by default by its place.
     """
-    shape, own, papers = outline(issue, unsubscribe_url, preferences_url, tiers)
+    shape, own, papers = outline(issue, unsubscribe_url, pages, tiers)
     cards = [card(ranked, number, shared, shape.words) for number, (ranked, shared) in enumerate(papers, 1)]
     return context(shape, own, cards)
 
@@ -166,6 +168,8 @@ def context(shape: Shape, own: Own, cards: Sequence[Card]) -> dict[str, object]:
         keywords=own.keywords,
         unsubscribe_url=own.unsubscribe_url,
         preferences_url=own.preferences_url,
+        feedback_url=own.feedback_url,
+        browser_url=own.browser_url,
     )
     return {**shape.words.context, **mine}
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from markupsafe import escape
 
-from digestmail.model import Encoded, Issue, RankedPaper, Rendered
+from digestmail.model import Encoded, Issue, Pages, RankedPaper, Rendered
 from digestmail.rendering.cards import Shared, Tier, printed_number
 from digestmail.rendering.compile import CompiledTemplate
 from digestmail.rendering.environment import fold
@@ -19,7 +19,7 @@ from digestmail.rendering.excerpts import Passage
 from digestmail.rendering.issue import render_issue
 from digestmail.rendering.kept import Kept
 from digestmail.rendering.language import Words
-from digestmail.rendering.outline import Outline, outline
+from digestmail.rendering.outline import NO_PAGES, Outline, outline
 from digestmail.rendering.reasons import quoted_reasons, weigh
 from digestmail.rendering.shared import SharedPieces
 from digestmail.rendering.slots import CARD, NotShared, Slotted
@@ -60,18 +60,18 @@ class Joining:
         issue: Issue,
         *,
         unsubscribe_url: str,
-        preferences_url: str | None = None,
+        pages: Pages = NO_PAGES,
         tiers: Sequence[Tier] | None = None,
     ) -> Encoded:
         """What ``render_issue`` says, as mail carries it. Raises TemplateError."""
-        encoded = self._joined(outline(issue, unsubscribe_url, preferences_url, tiers))
+        encoded = self._joined(outline(issue, unsubscribe_url, pages, tiers))
         if encoded:
             return encoded
         rendered = render_issue(
             issue,
             self._template,
             unsubscribe_url=unsubscribe_url,
-            preferences_url=preferences_url,
+            pages=pages,
             tiers=tiers,
         )
         return Encoded(rendered.subject, html=(quoted(rendered.html),), text=(quoted(rendered.text),))

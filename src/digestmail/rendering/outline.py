@@ -5,7 +5,7 @@ from datetime import date
 from functools import lru_cache
 from typing import NamedTuple, cast
 
-from digestmail.model import Cadence, CadenceKind, Field, Issue, Keyword, Lull, RankedPaper, Receipt
+from digestmail.model import Cadence, CadenceKind, Field, Issue, Keyword, Lull, Pages, RankedPaper, Receipt
 from digestmail.ranking.profile import format_keyword
 from digestmail.rendering.cards import SHARED, Shared, Tier, tier
 from digestmail.rendering.excerpts import Passage
@@ -13,6 +13,7 @@ from digestmail.rendering.language import Words, language
 from digestmail.rendering.passages import FollowUp, followups, lull, reason
 from digestmail.text.clean import clean_line, shorten
 
+NO_PAGES = Pages()
 _KEYWORDS_SHOWN = 6
 _PREVIEW_WIDTH = 180
 
@@ -51,6 +52,8 @@ class Own(NamedTuple):
     keywords: str
     unsubscribe_url: str
     preferences_url: str
+    feedback_url: str
+    browser_url: str
     quiet: Passage
     #: of the groups
     headings: tuple[str, ...]
@@ -83,7 +86,7 @@ class _Asks(NamedTuple):
 
 
 def outline(
-    issue: Issue, unsubscribe_url: str, preferences_url: str | None = None, tiers: Sequence[Tier] | None = None
+    issue: Issue, unsubscribe_url: str, pages: Pages = NO_PAGES, tiers: Sequence[Tier] | None = None
 ) -> Outline:
     """An issue in words. ``tiers`` says how much room each paper of the plan gets, by default by its place."""
     words, profile, reader = language(issue.language), issue.subscriber.profile, issue.subscriber
@@ -117,7 +120,9 @@ def outline(
         address=address,
         keywords=keywords,
         unsubscribe_url=unsubscribe_url,
-        preferences_url=preferences_url or "",
+        preferences_url=pages.preferences_url,
+        feedback_url=pages.feedback_url,
+        browser_url=pages.browser_url,
         quiet=quiet,
         headings=tuple([heading for heading, _ in groups]),
         titles=tuple([shared.entry for _, shared in papers]),

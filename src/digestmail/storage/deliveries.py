@@ -7,7 +7,7 @@ from datetime import date, datetime
 from functools import partial
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, and_, delete, func, insert, select, true
+from sqlalchemy import ColumnElement, Connection, RowMapping, and_, delete, func, insert, select, true, update
 
 from digestmail.model import (
     Attempt,
@@ -140,6 +140,12 @@ class Deliveries:
         with self._database.read() as connection:
             return next(iter(load(connection, _delivery.c.id == delivery_id, self._shelf)), None)
 
+    def of_slot(self, email: str, slot: date) -> Delivery | None:
+        """The delivery to this subscriber for this local day."""
+        with self._database.read() as connection:
+            mine = and_(_subscriber.c.email_key == email.lower(), _delivery.c.slot == slot)
+            return next(iter(load(connection, mine, self._shelf)), None)
+
     def with_paper(self, email: str, key: str) -> Delivery | None:
         """The delivery that promised this paper to this subscriber, as the ledger has it."""
         held = select(_ledger.c.delivery_id).join(_paper).where(_paper.c.key == key)
@@ -217,8 +223,16 @@ def _plan_one(connection: Connection, issue: Issue, *, send_empty: bool, templat
     rows = [{"subscriber_id": subscriber_id, "paper_id": paper, "delivery_id": delivery_id} for paper in promised]
     if rows:
         connection.execute(insert(_ledger), rows)
+        _end_pause(connection, issue.subscriber)
     followups.keep(connection, issue.followups, subscriber_id, delivery_id)
     return issue
+
+
+def _end_pause(connection: Connection, reader: Subscriber) -> None:
+    """The issue that catches up is planned: from now on the window is the usual one."""
+    if reader.paused_at is not None:
+        same = and_(_subscriber.c.uid == reader.uid, _subscriber.c.paused_at == reader.paused_at)
+        connection.execute(update(_subscriber).where(same).values(paused_until=None, paused_at=None))
 
 
 def _is_worth_a_mail(issue: Issue) -> bool:

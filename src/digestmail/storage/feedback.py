@@ -41,7 +41,7 @@ class Feedback:
 
     def put(self, email: str, key: str, kind: Kind, now: datetime) -> None:
         """Note an opinion, instead of an earlier one. Raises StoreError for an unknown subscriber or paper."""
-        pair = {"subscriber_id": _subscriber_id(email), "paper_id": _paper_id(key)}
+        pair = {"subscriber_id": subscriber_id(email), "paper_id": paper_id(key)}
         values = {"kind": kind, "at": now}
         same = [_feedback.c[name] == value for name, value in pair.items()]
         with self._database.write() as connection:
@@ -50,14 +50,14 @@ class Feedback:
 
     def remove(self, email: str, key: str) -> bool:
         """Forget an opinion; False when there was none."""
-        same = (_feedback.c.subscriber_id == _subscriber_id(email), _feedback.c.paper_id == _paper_id(key))
+        same = (_feedback.c.subscriber_id == subscriber_id(email), _feedback.c.paper_id == paper_id(key))
         with self._database.write() as connection:
             return bool(connection.execute(delete(_feedback).where(*same)).rowcount)
 
     def list(self, email: str) -> list[Opinion]:
         """The opinions of one subscriber, oldest first."""
         with self._database.read() as connection:
-            ids = connection.execute(select(_subscriber_id(email))).scalars()
+            ids = connection.execute(select(subscriber_id(email))).scalars()
             return [opinion for opinions in opinions_of(connection, ids).values() for opinion in opinions]
 
 
@@ -78,9 +78,11 @@ def _rows(connection: Connection, subscriber_ids: list[int]) -> Iterable[Row[Any
     return connection.execute(query.order_by(_feedback.c.at, _feedback.c.paper_id))
 
 
-def _subscriber_id(email: str) -> ScalarSelect[int]:
+def subscriber_id(email: str) -> ScalarSelect[int]:
+    """The row of the subscriber with this address."""
     return select(tables.subscriber.c.id).where(tables.subscriber.c.email_key == email.lower()).scalar_subquery()
 
 
-def _paper_id(key: str) -> ScalarSelect[int]:
+def paper_id(key: str) -> ScalarSelect[int]:
+    """The row of the paper with this key."""
     return select(tables.paper.c.id).where(tables.paper.c.key == key).scalar_subquery()

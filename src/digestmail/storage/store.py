@@ -10,11 +10,13 @@ from digestmail.storage.corpus import Corpus
 from digestmail.storage.database import Database
 from digestmail.storage.deliveries import Deliveries
 from digestmail.storage.enrichments import Enrichments
+from digestmail.storage.erasures import Erasures
 from digestmail.storage.feedback import Feedback
 from digestmail.storage.fetches import Fetches
 from digestmail.storage.followups import Followups
 from digestmail.storage.journal import Journal
 from digestmail.storage.plans import Shelf
+from digestmail.storage.saved import Saved
 from digestmail.storage.search import Search
 from digestmail.storage.subscribers import Subscribers
 
@@ -36,6 +38,8 @@ class Store:
         self.enrichments = Enrichments(self._database)
         self.subscribers = Subscribers(self._database)
         self.feedback = Feedback(self._database)
+        self.saved = Saved(self._database)
+        self.erasures = Erasures(self._database)
         shelf = Shelf()
         self.deliveries = Deliveries(self._database, shelf)
         path = self._database.path

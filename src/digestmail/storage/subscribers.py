@@ -12,7 +12,10 @@ from digestmail.storage import tables
 from digestmail.storage.database import CHUNK, Database
 from digestmail.storage.feedback import Kind, Opinion, opinions_of
 
-_FIXED = ("uid", "email", "email_key", "created_at")
+#: the domain of readers who were erased: no mail can go there (RFC 6761), and nobody has it
+ERASED = "@erased.invalid"
+_FIXED = ("uid", "email", "email_key", "created_at", "token_version")
+_NOT_ERASED = tables.subscriber.c.email_key.not_like(f"%{ERASED}")
 
 
 class Subscribers:
@@ -24,6 +27,12 @@ class Subscribers:
     def find(self, email: str) -> Subscriber | None:
         """The subscriber with this (normalised) address, whatever the case of its letters."""
         return self.find_all([email]).get(email.lower())
+
+    def by_uid(self, uid: str) -> Subscriber | None:
+        """The subscriber with this uid."""
+        with self._database.read() as connection:
+            query = select(tables.subscriber).where(tables.subscriber.c.uid == uid)
+            return next(iter(subscribers_of(connection, connection.execute(query).mappings().all())), None)
 
     def find_all(self, emails: Iterable[str]) -> dict[str, Subscriber]:
         """Those of these addresses that are known, by their address in lower case."""
@@ -37,7 +46,7 @@ class Subscribers:
 
     def all(self, status: SubscriberStatus | None = None, origin: Origin | None = None) -> list[Subscriber]:
         """Everyone, or everyone of one status or origin, in the order they came."""
-        query = select(tables.subscriber).order_by(tables.subscriber.c.id)
+        query = select(tables.subscriber).where(_NOT_ERASED).order_by(tables.subscriber.c.id)
         if status:
             query = query.where(tables.subscriber.c.status == status)
         if origin:
@@ -60,15 +69,18 @@ class Subscribers:
 
     def count_by_status(self) -> dict[SubscriberStatus, int]:
         """How many subscribers there are in each status."""
-        query = select(tables.subscriber.c.status, func.count()).group_by(tables.subscriber.c.status)
+        query = select(tables.subscriber.c.status, func.count()).where(_NOT_ERASED)
         with self._database.read() as connection:
-            return {SubscriberStatus(status): count for status, count in connection.execute(query)}
+            return {
+                SubscriberStatus(status): count
+                for status, count in connection.execute(query.group_by(tables.subscriber.c.status))
+            }
 
     def put(self, subscribers: Iterable[Subscriber]) -> None:
         """Insert or replace by address.
 
-        A known address keeps its ``uid``, which the ledger hangs on, ``created_at``, and its opinions, which only
-        ``Feedback`` changes.
+        A known address keeps its ``uid``, which the ledger hangs on, ``created_at``, its opinions, which only
+        ``Feedback`` changes, and its ``token_version``, which only ``revoke_links`` does.
         """
         table = tables.subscriber
         with self._database.write() as connection:
@@ -79,6 +91,24 @@ class Subscribers:
                 done = connection.execute(update(table).where(same).values(**changes))
                 if not done.rowcount:
                     connection.execute(insert(table).values(**values))
+
+    def change(self, subscriber: Subscriber, *names: str, only: Sequence[SubscriberStatus]) -> bool:
+        """Set some columns to what ``subscriber`` has, while their status is one of ``only``; False when it is not.
+
+        What others change at the same time stays: whoever unsubscribes is not brought back by who saves a profile.
+        """
+        table, values = tables.subscriber, _values(subscriber)
+        same = (table.c.uid == subscriber.uid, table.c.status.in_(only))
+        with self._database.write() as connection:
+            changed = update(table).where(*same).values(**{name: values[name] for name in names})
+            return bool(connection.execute(changed).rowcount)
+
+    def revoke_links(self, uid: str) -> None:
+        """Make all links worthless that were made for this subscriber until now."""
+        table = tables.subscriber
+        with self._database.write() as connection:
+            raised = update(table).where(table.c.uid == uid).values(token_version=table.c.token_version + 1)
+            connection.execute(raised)
 
 
 def _values(subscriber: Subscriber) -> dict[str, Any]:
@@ -95,6 +125,9 @@ def _values(subscriber: Subscriber) -> dict[str, Any]:
         "status": subscriber.status,
         "origin": subscriber.origin,
         "created_at": subscriber.created_at,
+        "token_version": subscriber.token_version,
+        "paused_until": subscriber.paused_until,
+        "paused_at": subscriber.paused_at,
     }
 
 
@@ -117,6 +150,9 @@ def subscriber_of(row: Mapping[str, Any] | RowMapping, opinions: Sequence[Opinio
         status=SubscriberStatus(row["status"]),
         origin=Origin(row["origin"]),
         created_at=row["created_at"],
+        token_version=row["token_version"],
+        paused_until=row["paused_until"],
+        paused_at=row["paused_at"],
     )
 
 

@@ -137,8 +137,9 @@ subscriber = Table(
     Column("created_at", UtcDateTime, nullable=False),
     # raised to make all earlier links of a reader worthless
     Column("token_version", Integer, nullable=False, server_default="0"),
-    # no issue before this local date
+    # no issue before this local date, and when the pause began: both stay until the issue that catches up is planned
     Column("paused_until", Date),
+    Column("paused_at", UtcDateTime),
 )
 
 #: "more like this" and "less like this": what a subscriber thinks of a paper

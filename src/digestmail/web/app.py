@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 from digestmail import __version__
 from digestmail.errors import InputError, NotFoundError, StoreError
 from digestmail.newsletter.overview import mark
-from digestmail.web import operations, papers
+from digestmail.web import operations, papers, reactions, readers
 from digestmail.web.access import Access, Traffic
 from digestmail.web.admin import pages as admin_pages
 from digestmail.web.admin import routes as admin
@@ -55,8 +55,8 @@ def build_app(open_newsletter: Open, settings: WebSettings, trigger: Trigger | N
     app.state.trigger = trigger
     app.state.traffic = traffic = Traffic()
     app.state.readiness = operations.Readiness()
-    app.include_router(papers.router)
-    app.include_router(operations.router)
+    for pages in (papers, readers, reactions, operations):
+        app.include_router(pages.router)
     if settings.admin_token:
         attempts = Attempts(settings.admin_token, settings.wrong_tokens)
         app.state.attempts, app.state.sessions = attempts, Sessions(settings.admin_token)

@@ -9,6 +9,7 @@ from queue import Empty, SimpleQueue
 from starlette.requests import HTTPConnection
 
 from digestmail.newsletter import Newsletter
+from digestmail.newsletter.trial import Trials
 
 #: looks for issues that are due now; False when that is under way already
 Trigger = Callable[[], bool]
@@ -40,6 +41,8 @@ class House:
 
     def __init__(self, open_newsletter: Open, settings: WebSettings) -> None:
         self.settings = settings
+        #: previews of profiles: one of them keeps the week's papers for all requests
+        self.trials = Trials()
         self._open = open_newsletter
         self._idle: SimpleQueue[Newsletter] = SimpleQueue()
         self._opened = ExitStack()

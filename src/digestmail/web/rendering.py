@@ -12,6 +12,9 @@ from fastapi.responses import HTMLResponse
 from digestmail.model import Paper
 from digestmail.web.house import WebSettings
 
+#: headers of what is one reader's own
+PRIVATE = {"Cache-Control": "no-store", "X-Robots-Tag": "noindex"}
+
 
 @cache
 def _environment() -> jinja2.Environment:
@@ -22,13 +25,27 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    env.filters |= {"day": _day, "host": _host, "path": paper_path, "plural": _plural, "query": _query}
+    env.filters |= {
+        "day": _day,
+        "language_name": _language_name,
+        "host": _host,
+        "path": paper_path,
+        "plural": _plural,
+        "query": _query,
+    }
     return env
 
 
 def page(name: str, settings: WebSettings, status: int = 200, **values: Any) -> HTMLResponse:
     """A page made of ``templates/NAME.html``."""
     return HTMLResponse(render(name, settings, **values), status)
+
+
+def private_page(name: str, settings: WebSettings, status: int = 200, **values: Any) -> HTMLResponse:
+    """A page of one reader: no cache keeps it, no search engine lists it."""
+    answer = page(name, settings, status, **values)
+    answer.headers.update(PRIVATE)
+    return answer
 
 
 def render(name: str, settings: WebSettings, **values: Any) -> str:
@@ -43,6 +60,12 @@ def paper_path(paper: Paper) -> str:
 
 def _day(day: date | None) -> str:
     return f"{day:%B} {day.day}, {day.year}" if day else ""
+
+
+def _language_name(code: str) -> str:
+    from babel import Locale
+
+    return (Locale.parse(code).get_display_name() or code).capitalize()
 
 
 def _host(url: str) -> str:

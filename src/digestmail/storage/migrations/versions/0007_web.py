@@ -21,6 +21,7 @@ def upgrade() -> None:
     create_search(op.get_bind())
     op.add_column("subscriber", sa.Column("token_version", sa.Integer, nullable=False, server_default="0"))
     op.add_column("subscriber", sa.Column("paused_until", sa.Date))
+    op.add_column("subscriber", sa.Column("paused_at", UtcDateTime))
     op.create_table(
         "saved",
         sa.Column("subscriber_id", sa.Integer, sa.ForeignKey("subscriber.id"), primary_key=True),
