@@ -57,16 +57,16 @@ class Postbox:
             self._news.notify_all()
         return "250 OK"
 
-    def to(self, address: str) -> list[EmailMessage]:
-        """What one person has got."""
-        return [letter for whom, letter in self.letters if whom == address]
+    def to(self, address: str, holding: str = "") -> list[EmailMessage]:
+        """What one person has got that holds these words."""
+        return [letter for whom, letter in self.letters if whom == address and holding in text_of(letter)]
 
-    def wait_for(self, address: str, number: int) -> EmailMessage:
-        """The letter of this number to one person. Fails when it does not come."""
+    def wait_for(self, address: str, number: int, holding: str) -> EmailMessage:
+        """The letter of this number with these words to one person. Fails when it does not come."""
         with self._news:
-            came = self._news.wait_for(lambda: len(self.to(address)) >= number, _SECONDS)
-        assert came, f"only {len(self.to(address))} letters came to {address}"
-        return self.to(address)[number - 1]
+            came = self._news.wait_for(lambda: len(self.to(address, holding)) >= number, _SECONDS)
+        assert came, f"{address} got {len(self.to(address))} letters, {len(self.to(address, holding))} with {holding!r}"
+        return self.to(address, holding)[number - 1]
 
 
 def html_of(letter: EmailMessage) -> str:
