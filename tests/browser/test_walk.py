@@ -126,6 +126,7 @@ class Walk:
         self.look("paused")
         self.site.publish(("Attention while You Are Away", "Attention!"))
         self.run(days=1)
+        assert "Attention while You Are Away" in text_of(self.site.postbox.to(OTHER)[-1])
         assert self.issues() == self._read
 
     def get_the_issue_after_the_pause(self) -> EmailMessage:
