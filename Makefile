@@ -4,6 +4,7 @@
 # make fuzz     2,000 requests and more that the API's schema allows or not, against a real server: takes minutes
 # make check    what CI asks of the code: format, lint, types, import rules, tests
 # make quality  let validators, mail experts and a browser read the issues (installs them from Debian and npm)
+# make browser  walk through the pages in Chromium, with and without scripts, and look at them with axe-core (installs it from Debian)
 # make dist     build the wheel and try it in an environment and a folder of its own
 
 VENV := .venv
@@ -13,7 +14,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 PYTHON ?= $(firstword $(foreach name,python3 python3.11 python3.12 python3.13 python3.14,$(shell \
 	command -v $(name) >/dev/null 2>&1 && $(name) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $(name))))
 
-.PHONY: run test crash fuzz check lint quality dist clean
+.PHONY: run test crash fuzz check lint quality browser dist clean
 
 run: $(VENV)/.installed
 	@$(BIN)/digestmail run --config config.yaml
@@ -23,7 +24,7 @@ run: $(VENV)/.installed
 	@echo "Open one with a mail program, or see the next issue in a browser: $(BIN)/digestmail preview --open"
 
 test: $(VENV)/.installed-test
-	$(BIN)/python -m pytest -q -n auto --ignore tests/crash --ignore tests/fuzz
+	$(BIN)/python -m pytest -q -n auto --ignore tests/crash --ignore tests/fuzz --ignore tests/browser
 
 crash: $(VENV)/.installed-test
 	$(BIN)/python -m pytest -q -n auto tests/crash
@@ -41,6 +42,12 @@ lint: $(VENV)/.installed-dev
 
 quality: $(VENV)/.installed
 	$(BIN)/python quality/gate.py
+
+browser: $(VENV)/.installed-browser
+	@command -v chromium >/dev/null || { \
+	root=; test "$$(id -u)" = 0 || root="sudo -n"; export DEBIAN_FRONTEND=noninteractive; \
+	$$root apt-get update -qq && $$root apt-get install -y -qq --no-install-recommends chromium >/dev/null; }
+	$(BIN)/python -m pytest -q -n 2 tests/browser
 
 dist: $(VENV)/.installed-dev
 	rm -rf dist
@@ -68,6 +75,10 @@ $(VENV)/.installed-test: $(VENV)/bin/python pyproject.toml
 
 $(VENV)/.installed-fuzz: $(VENV)/bin/python pyproject.toml
 	$(PIP) --editable '.[fuzz]'
+	@touch $@ $(VENV)/.installed-test $(VENV)/.installed
+
+$(VENV)/.installed-browser: $(VENV)/bin/python pyproject.toml
+	$(PIP) --editable '.[browser]'
 	@touch $@ $(VENV)/.installed-test $(VENV)/.installed
 
 $(VENV)/.installed-dev: $(VENV)/bin/python pyproject.toml

@@ -5,7 +5,7 @@ import socket
 import ssl
 import threading
 from base64 import b64encode
-from collections.abc import Awaitable, Coroutine, Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import date
@@ -14,7 +14,6 @@ from typing import Any, Self, TypeVar
 
 import pytest
 import trustme
-from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword, Session
 from aiosmtpd.smtp import Envelope as Received
 
@@ -30,6 +29,7 @@ from digestmail.errors import (
 from digestmail.model import Envelope
 from digestmail.transports.smtp import Deadlines, Relay, SmtpTransport
 from faultsmtp import Options
+from loopback import Loopback
 from tls import server_context
 
 ENVELOPE = Envelope(
@@ -105,17 +105,6 @@ class Mailbox:
         assert isinstance(data, LoginPassword)
         self.logins.append((data.login, data.password))
         return AuthResult(success=data.password == PASSWORD.encode(), handled=False)
-
-
-class Loopback(Controller):
-    """aiosmtpd on a port that the system chose."""
-
-    def __init__(self, handler: Mailbox, **options: Any) -> None:
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        super().__init__(handler, hostname="127.0.0.1", port=self.listener.getsockname()[1], **options)
-
-    def _create_server(self) -> Awaitable[asyncio.AbstractServer]:
-        return self.loop.create_server(self._factory_invoker, sock=self.listener, ssl=self.ssl_context)
 
 
 @contextmanager

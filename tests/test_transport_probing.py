@@ -1,21 +1,20 @@
 """What doctor finds out about mail servers on loopback and about folders."""
 
-import asyncio
 import os
 import socket
 import ssl
-from collections.abc import Awaitable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 import trustme
-from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 from digestmail.protocols import Check, State
 from digestmail.transports.probing import SmtpProbe, probe_outbox
+from loopback import Loopback
 
 PASSWORD = "correct horse"
 
@@ -43,15 +42,6 @@ class Server:
     def log_in(self, server: SMTP, session: Session, envelope: Envelope, mechanism: str, data: Any) -> AuthResult:
         assert isinstance(data, LoginPassword)
         return AuthResult(success=data.password == PASSWORD.encode(), handled=False)
-
-
-class Loopback(Controller):
-    def __init__(self, handler: Server, **options: Any) -> None:
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        super().__init__(handler, hostname="127.0.0.1", port=self.listener.getsockname()[1], **options)
-
-    def _create_server(self) -> Awaitable[asyncio.AbstractServer]:
-        return self.loop.create_server(self._factory_invoker, sock=self.listener, ssl=self.ssl_context)
 
 
 @contextmanager

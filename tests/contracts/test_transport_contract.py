@@ -2,14 +2,13 @@
 
 import asyncio
 import socket
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
 import pytest
-from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Session
 from aiosmtpd.smtp import Envelope as Received
 
@@ -19,6 +18,7 @@ from digestmail.protocols import Commit, Transport
 from digestmail.testing import MemoryTransport
 from digestmail.transports.outbox import OutboxTransport
 from digestmail.transports.smtp import Relay, SmtpTransport
+from loopback import Loopback
 
 ENVELOPE = Envelope(
     mail_from="papers@example.org",
@@ -52,17 +52,6 @@ class Mailbox:
         assert isinstance(envelope.content, bytes)
         self.contents.append(envelope.content)
         return "250 2.0.0 OK"
-
-
-class Loopback(Controller):
-    """aiosmtpd on a port that the system chose."""
-
-    def __init__(self, mailbox: Mailbox) -> None:
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        super().__init__(mailbox, hostname="127.0.0.1", port=self.listener.getsockname()[1])
-
-    def _create_server(self) -> Awaitable[asyncio.AbstractServer]:
-        return self.loop.create_server(self._factory_invoker, sock=self.listener)
 
 
 class Pass:
