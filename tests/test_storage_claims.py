@@ -199,6 +199,13 @@ def test_whoever_unsubscribed_is_not_claimed_for_and_what_waits_is_cancelled(ful
     assert claim(full) == []
 
 
+def test_what_was_planned_before_a_pause_is_neither_cancelled_nor_lost(full: Store) -> None:
+    full.subscribers.put([subscriber(status=SubscriberStatus.PAUSED)])
+    recover(full)
+    assert only(full).status is DeliveryStatus.PLANNED
+    assert [delivery.email for delivery in claim(full)] == ["reader@example.org"]
+
+
 def test_those_who_left_do_not_stand_in_the_way_of_the_others(full: Store) -> None:
     gone = [subscriber(f"gone{number}@example.org") for number in range(3)]
     full.subscribers.put(gone)

@@ -184,6 +184,7 @@ def test_a_method_that_is_not_there_names_those_that_are(api: TestClient) -> Non
     problem(answer, 405)
     assert answer.headers["allow"] == "GET, PUT, DELETE"
     problem(api.get("nothing"), 404)
+    problem(api.get("subscribers/a%0A/preview"), 404)
 
 
 def test_lists_come_in_pages(api: TestClient) -> None:

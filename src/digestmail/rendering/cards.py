@@ -1,12 +1,13 @@
 """One paper as a template shows it: what is the same for all readers, and what is one reader's own. Pure."""
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
 from datetime import date
 from enum import StrEnum
 from functools import lru_cache, partial
 from typing import Self
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, urlsplit, urlunsplit
 
 from markupsafe import escape
 
@@ -28,6 +29,7 @@ _TEASER_WIDTH = 110
 _VENUE_WIDTH = 60
 _FULL, _CARDS = 3, 10
 _KEPT_PAPERS, _KEPT_MARKS = 4096, 1 << 14
+_STRAY_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 # arXiv makes HTML of what is submitted since December 2023
 _FIRST_HTML = "2312"
 
@@ -324,11 +326,16 @@ def web(address: str | None) -> str | None:
     if not address:
         return None
     try:
-        parts = urlsplit(address.strip())
+        parts = urlsplit(clean_line(address))
         host = parts.hostname
     except ValueError:
         return None
     if parts.scheme not in ("http", "https") or not host or not parts.netloc.isascii():
         return None
-    # Everything that RFC 3986 does not allow is percent-encoded; what is encoded already stays.
-    return quote(clean_line(address), safe="%/:?#[]@!$&'()*+,;=~")
+    # everything that RFC 3986 does not allow where it stands is percent-encoded; what is encoded already stays
+    rest = (_quoted_part(part, safe) for part, safe in zip(parts[2:], ("/", "/?", "/?"), strict=True))
+    return urlunsplit((parts.scheme, quote(parts.netloc, safe="%:[]@!$&'()*+,;=~"), *rest))
+
+
+def _quoted_part(part: str, safe: str) -> str:
+    return quote(_STRAY_PERCENT.sub("%25", part), safe=f"%:@!$&'()*+,;=~{safe}")

@@ -21,9 +21,9 @@ from digestmail.storage.subscribers import subscriber_of
 
 _delivery, _subscriber, _plan, _feedback = tables.delivery, tables.subscriber, tables.plan, tables.feedback
 _READER = "reader_"
-# what was planned before a pause began still arrives
-_REACHED = (SubscriberStatus.ACTIVE, SubscriberStatus.PAUSED)
-_IS_ACTIVE = exists().where(_subscriber.c.id == _delivery.c.subscriber_id, _subscriber.c.status.in_(_REACHED))
+#: who gets what was planned for them: what was planned before a pause began still arrives
+REACHED = (SubscriberStatus.ACTIVE, SubscriberStatus.PAUSED)
+_IS_ACTIVE = exists().where(_subscriber.c.id == _delivery.c.subscriber_id, _subscriber.c.status.in_(REACHED))
 _DUE = (
     select(_delivery.c.id)
     # nothing but what waits has next_at, and readers are looked at one by one: so SQLite goes along the index of

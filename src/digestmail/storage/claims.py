@@ -25,10 +25,10 @@ from typing import Any
 from sqlalchemy import Connection, Row, select, update
 
 from digestmail.errors import StoreError
-from digestmail.model import AttemptEvent, Delivery, DeliveryStatus, SubscriberStatus
+from digestmail.model import AttemptEvent, Delivery, DeliveryStatus
 from digestmail.storage import owners, tables
 from digestmail.storage.batches import rows_of
-from digestmail.storage.claimed import Waiting
+from digestmail.storage.claimed import REACHED, Waiting
 from digestmail.storage.database import Database
 from digestmail.storage.journal import Journal
 from digestmail.storage.plans import Shelf
@@ -309,7 +309,7 @@ def _move(connection: Connection, number: int, status: DeliveryStatus, now: date
 
 
 def _cancel_of_those_who_left(connection: Connection, now: datetime) -> None:
-    left = select(_subscriber.c.id).where(_subscriber.c.status != SubscriberStatus.ACTIVE)
+    left = select(_subscriber.c.id).where(_subscriber.c.status.not_in(REACHED))
     query = select(_delivery.c.id, _delivery.c.fence).where(
         _delivery.c.next_at.is_not(None), _delivery.c.status.in_(_WAITING), _delivery.c.subscriber_id.in_(left)
     )

@@ -20,6 +20,7 @@ from digestmail.web.admin import pages as admin_pages
 from digestmail.web.admin import routes as admin
 from digestmail.web.admin.doors import NotLoggedIn, Sessions
 from digestmail.web.api.app import build_api
+from digestmail.web.api.problems import problem
 from digestmail.web.attempts import Attempts
 from digestmail.web.guard import Guard
 from digestmail.web.house import House, Open, Trigger, WebSettings
@@ -110,6 +111,8 @@ def _told(status: int) -> Callable[[Request, Exception], Response]:
 
 def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
+    if request.url.path.startswith("/api/"):  # a path with a line break is none of the API's own
+        return problem(error.status_code, str(error.detail))
     title, words = _WORDS.get(error.status_code, ("That did not work", str(error.detail)))
     answer = page("message", request.app.state.house.settings, error.status_code, title=title, text=words)
     answer.headers.update(error.headers or {})

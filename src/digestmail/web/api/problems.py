@@ -71,13 +71,13 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     schema = {"schema": {"$ref": "#/components/schemas/Problem"}}
     return {
         status: {"description": http.HTTPStatus(status).phrase, "content": {MEDIA_TYPE: schema}}
-        for status in (400, 401, 408, 413, 429, 503, *statuses)
+        for status in (400, 401, 408, 413, 414, 429, 503, *statuses)
     }
 
 
 def _ours(_request: Request, error: Exception) -> JSONResponse:
     status = next(status for kind, status in _STATUS if isinstance(error, kind))
-    return _problem(status, str(error))
+    return problem(status, str(error))
 
 
 def _invalid(_request: Request, error: Exception) -> JSONResponse:
@@ -86,7 +86,7 @@ def _invalid(_request: Request, error: Exception) -> JSONResponse:
         Fault(where=".".join(map(str, one["loc"])), why=str(one["msg"]).removeprefix("Value error, "))
         for one in error.errors()
     ]
-    return _problem(422, "the request is not what this operation takes", faults=faults)
+    return problem(422, "the request is not what this operation takes", faults=faults)
 
 
 def _http(request: Request, error: Exception) -> JSONResponse:
@@ -94,7 +94,7 @@ def _http(request: Request, error: Exception) -> JSONResponse:
     headers = dict(error.headers or {})
     if error.status_code == http.HTTPStatus.METHOD_NOT_ALLOWED:
         headers["Allow"] = ", ".join(_allowed(request))
-    return _problem(error.status_code, str(error.detail), headers=headers)
+    return problem(error.status_code, str(error.detail), headers=headers)
 
 
 def _allowed(request: Request) -> list[str]:
@@ -110,12 +110,13 @@ def _allowed(request: Request) -> list[str]:
 def _denied(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, Denied)
     if error.wait:
-        return _problem(429, "too many wrong tokens", headers={"Retry-After": str(error.wait)})
-    return _problem(401, "a bearer token is needed", headers={"WWW-Authenticate": "Bearer"})
+        return problem(429, "too many wrong tokens", headers={"Retry-After": str(error.wait)})
+    return problem(401, "a bearer token is needed", headers={"WWW-Authenticate": "Bearer"})
 
 
-def _problem(
+def problem(
     status: int, detail: str, *, faults: list[Fault] | None = None, headers: Mapping[str, str] | None = None
 ) -> JSONResponse:
-    problem = Problem(title=http.HTTPStatus(status).phrase, status=status, detail=detail, errors=faults or [])
-    return JSONResponse(problem.model_dump(), status, headers=dict(headers or {}), media_type=MEDIA_TYPE)
+    """A problem (RFC 9457)."""
+    told = Problem(title=http.HTTPStatus(status).phrase, status=status, detail=detail, errors=faults or [])
+    return JSONResponse(told.model_dump(), status, headers=dict(headers or {}), media_type=MEDIA_TYPE)
