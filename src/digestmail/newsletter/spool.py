@@ -8,11 +8,11 @@ from typing import BinaryIO, Generic, TypeVar
 
 Item = TypeVar("Item")
 
-_IN_MEMORY = 1_000  # items; the largest daily listing measured has 1,106
+_IN_MEMORY = 50  # items: the answers of all sources wait at once, and there may be many sources
 
 
 class Spool(Generic[Item]):
-    """Items in the order in which they were added; those beyond the first thousand wait in a file without a name."""
+    """Items in the order in which they were added; those beyond the first fifty wait in a file without a name."""
 
     def __init__(self, items: Iterable[Item] = ()) -> None:
         self._items: list[Item] = []
