@@ -95,19 +95,7 @@ def open_newsletter(
     try:
         yield Newsletter(
             mailing_list=config.newsletter.mailing_list,
-            rules=Rules(
-                max_papers=config.issue.max_papers,
-                max_age_days=config.issue.max_age_days,
-                gate=Gate(config.issue.gate),
-                send_empty=config.issue.empty == "send",
-                followups=config.issue.followups == "on",
-                template=config.issue.template,
-                at=config.schedule.at,
-                soft_limit=config.bounces.soft_limit,
-                soft_days=config.bounces.soft_days,
-                on_ambiguous=config.delivery.on_ambiguous,
-                expires_after=timedelta(days=config.delivery.expire_after_days),
-            ),
+            rules=_rules(config),
             store=store,
             sources=tuple(_source(config, source, client) for source in config.sources if not source.fallback),
             fallbacks=tuple(_source(config, source, client) for source in config.sources if source.fallback),
@@ -125,6 +113,22 @@ def open_newsletter(
         store.close()
         client.close()
         indexes.close()
+
+
+def _rules(config: Config) -> Rules:
+    return Rules(
+        max_papers=config.issue.max_papers,
+        max_age_days=config.issue.max_age_days,
+        gate=Gate(config.issue.gate),
+        send_empty=config.issue.empty == "send",
+        followups=config.issue.followups == "on",
+        template=config.issue.template,
+        at=config.schedule.at,
+        soft_limit=config.bounces.soft_limit,
+        soft_days=config.bounces.soft_days,
+        on_ambiguous=config.delivery.on_ambiguous,
+        expires_after=timedelta(days=config.delivery.expire_after_days),
+    )
 
 
 def open_probes(config: Config, *, offline: bool = False) -> Mapping[str, Probe]:

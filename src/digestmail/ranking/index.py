@@ -27,6 +27,7 @@ from digestmail.model import (
 from digestmail.ranking import likes
 from digestmail.ranking.explanation import Explanation, found_in
 from digestmail.ranking.join import UNIT, WEIGHT, Asked, Chosen, Join
+from digestmail.ranking.matches import exactly, hit_of, one_a_phrase, topic_of
 from digestmail.ranking.matching import Findings
 from digestmail.ranking.queries import Query, query_of
 from digestmail.ranking.reading import Places, Reading
@@ -46,7 +47,6 @@ _KINDS = {Field.AUTHOR: _AUTHOR, Field.CATEGORY: _CATEGORY}
 _CELLS = 1 << 18
 _MOST_ROWS = 1 << 12
 _ALL = 1 << 60
-_EXACTLY = (Evidence.EXACT, Evidence.AUTHOR, Evidence.CATEGORY)
 
 
 class Index:
@@ -207,8 +207,8 @@ class Index:
         for column, score, units in zip(chosen.columns, chosen.scores, held, strict=True):
             wanted = [pair for pair, any_units in zip(asked, units, strict=True) if any_units]
             matches = self._matches(profile, wanted, column)
-            topic = _topic(profile, matches) if profile.has_topics else ""
-            found.append(RankedPaper(self._papers[column], score, _one_a_phrase(profile, matches), topic))
+            topic = topic_of(profile, matches) if profile.has_topics else ""
+            found.append(RankedPaper(self._papers[column], score, one_a_phrase(profile, matches), topic))
         return tuple(found)
 
     def explain(self, profile: Profile, key: str) -> Explanation:
@@ -221,9 +221,9 @@ class Index:
         [score] = self._join.scores(asked, np.zeros(1, np.int64), np.array([column]), totals[[column]])
         bars = self._join.bars(asked)[0]
         wanted, unwanted = self._numbered(profile.wanted), self._numbered(profile.unwanted)
-        negatives = (_exactly(match) for match, _ in self._keyword_matches(unwanted, column))
+        negatives = (exactly(match) for match, _ in self._keyword_matches(unwanted, column))
         return Explanation(
-            _one_a_phrase(profile, self._matches(profile, wanted, column)),
+            one_a_phrase(profile, self._matches(profile, wanted, column)),
             tuple(match for match in negatives if match.places),
             float(score),
             float(bars[column]) / UNIT if _is_positive(profile) else 0.0,
@@ -301,7 +301,7 @@ class Index:
             first, scores = self._lots[bisect_right(self._lots, number, key=lambda lot: lot[0]) - 1]
             title, abstract = scores.at(number - first, column)
             found = found_in(self._papers[column], query_of(keyword))
-            known = _hit(keyword.phrase, [(one, abstract if one.field is Field.ABSTRACT else title) for one in found])
+            known = hit_of(keyword.phrase, [(one, abstract if one.field is Field.ABSTRACT else title) for one in found])
             if len(self._hits) == _KEPT:
                 self._hits.clear()
             self._hits[key] = known
@@ -357,50 +357,6 @@ def _greatest(rows: Places, values: Floats, size: int) -> Floats:
 
 def _is_positive(profile: Profile) -> bool:
     return bool(profile.liked) or any(not keyword.negative for keyword in profile.keywords)
-
-
-def _one_a_phrase(profile: Profile, found: Sequence[tuple[Match, Keyword | None]]) -> tuple[Match, ...]:
-    """The matches; those of keywords that ask for the same words, in the title and anywhere say, become one."""
-    matches = [match for match, _ in found]
-    if len({keyword.phrase for keyword in profile.keywords}) < len(profile.keywords):
-        groups: dict[str, list[Match]] = {}
-        for match in matches:
-            groups.setdefault(match.keyword, []).append(match)
-        matches = sorted(map(_together, groups.values()), key=lambda match: -match.points)
-    return tuple(matches)
-
-
-def _together(matches: Sequence[Match]) -> Match:
-    points = sum(match.points for match in matches)
-    places: dict[Field, Place] = {}
-    for match in matches:
-        for place in match.places:
-            known = places.get(place.field)
-            share = (known.share if known else 0.0) + place.share * match.points / points
-            places[place.field] = replace(known or place, share=share)
-    heaviest_first = sorted(places.values(), key=lambda place: -place.share)
-    return Match(Hit(matches[0].keyword, tuple(heaviest_first)), points)
-
-
-def _exactly(match: Match) -> Match:
-    """Only the phrase itself keeps a paper out, not its words here and there."""
-    return Match(Hit(match.keyword, tuple(place for place in match.places if place.evidence in _EXACTLY)), match.points)
-
-
-def _hit(phrase: str, found: Sequence[tuple[Place, int]]) -> tuple[Hit, int]:
-    """A keyword with its places, and the units of all of them."""
-    whole = sum(units for _, units in found)
-    heaviest_first = sorted(found, key=lambda pair: -pair[1])
-    return Hit(phrase, tuple(replace(place, share=units / whole) for place, units in heaviest_first if units)), whole
-
-
-def _topic(profile: Profile, matches: Sequence[tuple[Match, Keyword | None]]) -> str:
-    points = {keyword.topic: 0.0 for keyword in profile.wanted if keyword.topic}
-    for match, keyword in matches:
-        if keyword and keyword.topic:
-            points[keyword.topic] += match.points
-    best = max(points, key=lambda topic: points[topic], default="")
-    return best if points.get(best) else ""
 
 
 def _prior(paper: Paper) -> float:
