@@ -30,7 +30,7 @@ PROGRAMS = {
     "npm": "npm",
 }
 MOST_SPAM = 0.5
-TEMPLATES = ("issue", "compact")
+TEMPLATES = ("issue", "compact", "confirm", "reminder")
 #: the message that faults are planted into
 GOOD = "issue-ten-papers"
 

@@ -13,6 +13,7 @@
     ├── SourceError            one source could not give its papers
     │   ├── SourceUnavailable  it did not answer; later may help
     │   └── SourceFormatError  it answered something else than it should
+    ├── TooOften               somebody asks more often than anybody needs to
     ├── StoreError             the database cannot be used
     ├── LookupFailed           the DNS gave no answer
     ├── ClaimLost              another process has taken this delivery over
@@ -72,6 +73,15 @@ class FileFormatError(InputError):
 
 class NotFoundError(InputError):
     """No such subscriber or paper."""
+
+
+class TooOften(DigestmailError):  # noqa: N818 - it says what happened, and nothing is broken
+    """Somebody asks more often than anybody needs to."""
+
+    def __init__(self, why: str, wait: timedelta) -> None:
+        """``wait`` is the time after which it may be asked again."""
+        super().__init__(why)
+        self.wait = wait
 
 
 class SourceError(DigestmailError):

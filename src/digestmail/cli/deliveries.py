@@ -56,13 +56,13 @@ def deliveries(
             _tell_one(delivery, newsletter.store.deliveries.past(number), as_json=as_json)
             return
         email = address_of(address) if address else None
-        found = newsletter.store.deliveries.find(*(status or ()), email=email, limit=limit)
+        found = newsletter.store.deliveries.find(*(status or ()), email=email, limit=limit, letters=True)
         if email and newsletter.store.subscribers.find(email) is None:
             raise NotFoundError(f"{email} is not subscribed")
     if as_json:
         print_json([delivery_json(delivery) for delivery in found])
     elif found:
-        columns = ("id", "slot", "to", "status", "attempts", "papers", "last answer")
+        columns = ("id", "slot", "kind", "to", "status", "attempts", "papers", "last answer")
         print_table(*columns, rows=[_row(delivery) for delivery in found])
     else:
         say("no such deliveries")
@@ -72,6 +72,7 @@ def _row(delivery: Delivery) -> tuple[object, ...]:
     return (
         delivery.id,
         delivery.slot,
+        delivery.kind,
         delivery.subscriber.email,
         delivery.status,
         delivery.attempts,
@@ -87,7 +88,8 @@ def _tell_one(delivery: Delivery, past: list[Attempt], *, as_json: bool) -> None
     out.print(
         f"{delivery.id}  {delivery.slot}  {delivery.subscriber.email}  {delivery.status}", style="bold", markup=False
     )
-    out.print(f"{delivery.message_id}  {plural(len(delivery.papers), 'paper')}".strip(), markup=False)
+    brings = delivery.kind if delivery.is_letter else plural(len(delivery.papers), "paper")
+    out.print(f"{delivery.message_id}  {brings}".strip(), markup=False)
     print_table("at (UTC)", "attempt", "what", "code", "words", rows=[_event(attempt) for attempt in past])
 
 
@@ -101,6 +103,7 @@ def delivery_json(delivery: Delivery) -> dict[str, object]:
         "id": delivery.id,
         "subscriber": delivery.subscriber.email,
         "slot": delivery.slot,
+        "kind": delivery.kind,
         "status": delivery.status,
         "message_id": delivery.message_id or None,
         "generation": delivery.generation,

@@ -98,8 +98,11 @@ def _tell_run(report: RunReport, *, dry_run: bool) -> None:
         say("stopped early: what is left goes out with the next run")
     for reply in report.delivered.replies[:_SHOWN]:
         say(f"sent: {reply}")
-    counts = report.delivered.counts
+    if report.unanswered:
+        say(f"nobody who signs up gets a letter: {report.unanswered}")
+    counts, letters = report.delivered.counts, report.delivered.letters
     parts = [f"{counts[status]} {status}" for status in DeliveryStatus if counts[status]]
+    parts += [f"{plural(letters[status], 'letter')} {status}" for status in DeliveryStatus if letters[status]]
     say(", ".join(parts) or _nothing(report))
 
 
@@ -125,6 +128,7 @@ def _run_json(report: RunReport) -> dict[str, object]:
             for issue in report.issues
         ],
         "deliveries": report.delivered.counts,
+        "letters": report.delivered.letters,
         "replies": report.delivered.replies,
         "problems": report.delivered.problems,
         "unavailable": report.delivered.unavailable or None,

@@ -4,6 +4,8 @@ import logging
 import os
 import signal
 import sys
+from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated
@@ -28,6 +30,7 @@ from digestmail.scheduler import Schedule, end_with_parent
 
 if TYPE_CHECKING:
     from digestmail.web.house import WebSettings
+    from digestmail.web.mailroom import Mailroom
     from digestmail.web.server import Server
 
 _log = logging.getLogger(__name__)
@@ -56,17 +59,26 @@ def serve(
     command = [sys.executable, "-m", "digestmail", "tick", "--config", str(config.absolute())]
     schedule = Schedule(command, settings.schedule.every_minutes)
     wanted = listen or (not no_web and (settings.web or settings.newsletter.base_url))
-    server = _server(settings, parse_listen(listen) if listen else None, schedule) if wanted else None
-    asked = _heed_signals(schedule, server)
+    mailroom = _mailroom(settings)
+    server = _server(settings, parse_listen(listen) if listen else None, schedule, mailroom.post) if wanted else None
+    asked = _heed_signals(schedule, server, mailroom)
     say(f"serving {config}: looking for due issues every {settings.schedule.every_minutes} minutes, Ctrl-C ends it")
     if server:
         say(f"web pages on {server.url}")
     elif not no_web:
         say("no web pages: neither web nor newsletter.base_url is configured, and there is no --listen")
-    _until_asked(asked, schedule, server)
+    with mailroom if server else nullcontext():
+        _until_asked(asked, schedule, server)
 
 
-def _server(settings: Config, listening: Listening | None, schedule: Schedule) -> "Server":
+def _mailroom(settings: Config) -> "Mailroom":
+    from digestmail.web.mailroom import Mailroom
+    from digestmail.wiring import open_newsletter
+
+    return Mailroom(lambda: open_newsletter(settings))
+
+
+def _server(settings: Config, listening: Listening | None, schedule: Schedule, post: Callable[[], None]) -> "Server":
     from digestmail.web.app import build_app
     from digestmail.web.server import Server, bind
     from digestmail.wiring import open_newsletter
@@ -77,7 +89,7 @@ def _server(settings: Config, listening: Listening | None, schedule: Schedule) -
     port = socket.getsockname()[1]
     listening = Listening(listening.host, port)
     web = web_settings(settings, listening)
-    return Server(build_app(lambda: open_newsletter(settings), web, schedule.trigger), socket)
+    return Server(build_app(lambda: open_newsletter(settings), web, schedule.trigger, post), socket)
 
 
 def web_settings(settings: Config, listening: Listening) -> "WebSettings":
@@ -89,6 +101,7 @@ def web_settings(settings: Config, listening: Listening) -> "WebSettings":
     return WebSettings(
         base_url=settings.newsletter.base_url or f"http://{Listening(listening.host or 'localhost', listening.port)}",
         name=settings.newsletter.name,
+        subscribing=settings.newsletter.base_url is not None,
         trusted_proxies=pages.trusted_proxies,
         admin_token=pages.admin_token or (parse_secret(token) if token else None),
         page_size=pages.page_size,
@@ -96,13 +109,14 @@ def web_settings(settings: Config, listening: Listening) -> "WebSettings":
     )
 
 
-def _heed_signals(schedule: Schedule, server: "Server | None") -> int:
+def _heed_signals(schedule: Schedule, server: "Server | None", mailroom: "Mailroom") -> int:
     """Have SIGTERM and SIGINT end both, from now on; gives a file descriptor that can be read from after the first."""
     reader, writer = os.pipe()
 
     # no lock and no log in here: the main thread may be in the middle of either
     def stop(_number: int, _frame: FrameType | None) -> None:
         schedule.ask_to_stop()
+        mailroom.ask_to_stop()
         if server:
             server.ask_to_stop()
         os.write(writer, b".")

@@ -17,10 +17,13 @@ from digestmail.cli.common import (
     say,
 )
 from digestmail.errors import InputError, TemplateError
-from digestmail.mail.message import build_message
-from digestmail.rendering.checking import Trial, trials
+from digestmail.mail.message import build_letter, build_message, message_id
+from digestmail.model import LETTER_LIFE, DeliveryKind
+from digestmail.rendering.checking import LetterTrial, Trial, letter_trials, trials
 from digestmail.rendering.compile import Templates
+from digestmail.rendering.extremes import LETTER_UNTIL
 from digestmail.rendering.joining import joining_of
+from digestmail.rendering.letters import LETTERS
 from digestmail.wiring import open_templates
 
 app = typer.Typer(help="Try templates out.", no_args_is_help=True)
@@ -40,7 +43,7 @@ def check(
     config: ConfigOption = DEFAULT_CONFIG,
     as_json: JsonOption = False,
 ) -> None:
-    """Compile templates and make issues with them that are hard to make: empty, very long, foreign, hostile.
+    """Compile templates and make messages with them that are hard to make: empty, very long, foreign, hostile.
 
     Each is checked: hostile words escaped, the same links in HTML and text, small enough for Gmail, nothing left to
     fill. Exits with 1 when there is a fault.
@@ -70,10 +73,12 @@ def check(
         raise typer.Exit(ATTENTION)
 
 
-def _tried(templates: Templates, name: str, broken: dict[str, str]) -> list[Trial]:
-    found: list[Trial] = []
+def _tried(templates: Templates, name: str, broken: dict[str, str]) -> list[Trial | LetterTrial]:
+    found: list[Trial | LetterTrial] = []
     try:
         template = templates.load(name)
+        if name in LETTERS:
+            return list(letter_trials(name, template))
         found.extend(trials(template))
         for slow in joining_of(template).faults:
             say(f"slower than need be: {slow}")
@@ -82,40 +87,59 @@ def _tried(templates: Templates, name: str, broken: dict[str, str]) -> list[Tria
     return found
 
 
-def _tell(tried: dict[str, list[Trial]]) -> None:
+def _tell(tried: dict[str, list[Trial | LetterTrial]]) -> None:
     rows: list[tuple[object, ...]] = []
     for name, found in tried.items():
         for trial in found:
             size = f"{len(trial.rendered.html.encode('utf-8', 'replace')) / 1024:.1f}"
-            rows.append((name, trial.name, len(trial.issue.papers), size, len(trial.faults) or "good"))
+            rows.append((name, trial.name, _papers(trial), size, len(trial.faults) or "good"))
     if rows:
-        print_table("template", "issue", "papers", "KB of HTML", "faults", rows=rows)
+        print_table("template", "message", "papers", "KB of HTML", "faults", rows=rows)
     for name, found in tried.items():
         for trial in found:
             for fault in trial.faults:
                 out.print(f"{name}, {trial.name}: {fault}", markup=False)
 
 
-def _json(name: str, trial: Trial) -> dict[str, object]:
+def _papers(trial: Trial | LetterTrial) -> int:
+    return len(trial.issue.papers) if isinstance(trial, Trial) else 0
+
+
+def _json(name: str, trial: Trial | LetterTrial) -> dict[str, object]:
     return {
         "template": name,
         "issue": trial.name,
-        "papers": len(trial.issue.papers),
+        "papers": _papers(trial),
         "html_bytes": len(trial.rendered.html.encode("utf-8", "replace")),
         "subject": trial.rendered.subject,
         "faults": trial.faults,
     }
 
 
-def _write(folder: Path, name: str, found: list[Trial]) -> None:
+def _content(trial: Trial | LetterTrial) -> bytes:
+    if isinstance(trial, Trial):
+        return build_message(trial.issue, trial.rendered).content
+    sender, reader, at = trial.mailing_list, trial.reader, LETTER_UNTIL - LETTER_LIFE
+    identity = message_id(sender, reader, at.date(), kind=DeliveryKind.CONFIRM)
+    return build_letter(
+        sender,
+        trial.rendered,
+        to=reader.email,
+        identity=identity,
+        slot=at.date(),
+        at=at,
+        return_path=sender.sender_address,
+    ).content
+
+
+def _write(folder: Path, name: str, found: list[Trial | LetterTrial]) -> None:
     """``issue-forty-papers.html``, ``.txt`` and ``.eml``, as ``preview`` writes them."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for trial in found:
-            message = build_message(trial.issue, trial.rendered)
             stem = f"{name}-{trial.name.replace(' ', '-')}".lower()
             (folder / f"{stem}.html").write_text(trial.rendered.html, encoding="utf-8", errors="replace")
             (folder / f"{stem}.txt").write_text(trial.rendered.text, encoding="utf-8", errors="replace")
-            (folder / f"{stem}.eml").write_bytes(message.content)
+            (folder / f"{stem}.eml").write_bytes(_content(trial))
     except OSError as error:
         raise InputError(f"cannot write to {folder}: {error.strerror}") from error

@@ -11,7 +11,7 @@ from email_validator import EmailNotValidError, validate_email
 
 from digestmail.errors import AddressError
 from digestmail.mail.tokens import ADDRESS_TOKEN, Purpose, Tokens
-from digestmail.model import MailingList, Pages, Subscriber
+from digestmail.model import LETTER_LIFE, Delivery, MailingList, Pages, Subscriber
 
 # What RFC 6068 §2 lets stand of an atom (RFC 5322 §3.2.3), besides letters, digits and "-._~"
 _STANDS = "!$'*+"
@@ -133,7 +133,21 @@ def pages_of(mailing_list: MailingList, tokens: Tokens, subscriber: Subscriber, 
     return Pages(feedback_url=f"{mailto(f'{local}@{domain}')}?subject=feedback%20{token}&body={_HOW_TO_ANSWER}")
 
 
+def page_url(mailing_list: MailingList, tokens: Tokens, purpose: Purpose, subscriber: Subscriber) -> str:
+    """A reader's page, wherever the pages of the newsletter are: also on a private network."""
+    return f"{mailing_list.base_url or ''}{path(tokens, purpose, subscriber)}"
+
+
+def confirm_url(mailing_list: MailingList, tokens: Tokens, letter: Delivery) -> str:
+    """The page where somebody confirms what a letter asks; it is good for as long as the letter."""
+    reader, until = letter.subscriber, letter.planned_at + LETTER_LIFE
+    subject, version = letter.slot.isoformat(), reader.token_version
+    token = tokens.link(Purpose.CONFIRM, reader.uid, version=version, expires=until, subject=subject)
+    return f"{mailing_list.base_url or ''}/{_DOORS[Purpose.CONFIRM]}/{token}"
+
+
 _DOORS = {
+    Purpose.CONFIRM: "c",
     Purpose.UNSUBSCRIBE: "u",
     Purpose.PREFERENCES: "p",
     Purpose.FEEDBACK: "f",

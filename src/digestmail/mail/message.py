@@ -26,7 +26,7 @@ from typing import NamedTuple
 
 from digestmail.errors import MessageError
 from digestmail.mail.links import Routes, ascii_address, is_public, mailto, plain_routes
-from digestmail.model import Encoded, Envelope, Issue, MailingList, Rendered, Subscriber
+from digestmail.model import DeliveryKind, Encoded, Envelope, Issue, MailingList, Rendered, Subscriber
 from digestmail.text.clean import clean_line
 from digestmail.text.quoted import ended, quoted
 
@@ -51,20 +51,28 @@ _OWN = re.compile(
     rf'Content-Type: multipart/alternative;\r\n boundary="=_[a-z2-7]{{{_ID_LENGTH}}}"\r\n',
     re.ASCII,
 )
+_OF_LETTERS = ("Reply-To", "Auto-Submitted", "MIME-Version")
 _PATH = re.compile(_ADDRESS, re.ASCII)
 _NAMES = re.compile(r"\n([^\s:]+):")  # half the time of looking for line starts
 
 
-def message_id(mailing_list: MailingList, subscriber: Subscriber, slot: date, generation: int = 0) -> str:
+def message_id(
+    mailing_list: MailingList,
+    subscriber: Subscriber,
+    slot: date,
+    generation: int = 0,
+    kind: DeliveryKind = DeliveryKind.ISSUE,
+) -> str:
     """The Message-ID of a slot (RFC 5322 §3.6.4), with its angle brackets; the same on every attempt.
 
-    26 base32 digits of HMAC-SHA256 over the sender's address, the slot and the generation, keyed with the subscriber's
-    uid: it tells nothing about the reader and differs between readers, days, senders and issues that are asked for
-    anew. Raises AddressError.
+    26 base32 digits of HMAC-SHA256 over the sender's address, the slot, the generation and the kind, keyed with the
+    subscriber's uid: it tells nothing about the reader and differs between readers, days, senders, kinds and issues
+    that are asked for anew. Raises AddressError.
     """
     sender = ascii_address(mailing_list.sender_address)
-    anew = f"|{generation}" if generation else ""  # the first keeps the id it had before there were generations
-    digest = hmac.digest(subscriber.uid.encode(), f"{sender}|{slot.isoformat()}{anew}".encode(), hashlib.sha256)
+    # the first issue keeps the id it had before there were generations and letters
+    rest = (f"|{generation}" if generation else "") + ("" if kind is DeliveryKind.ISSUE else f"|{kind}")
+    digest = hmac.digest(subscriber.uid.encode(), f"{sender}|{slot.isoformat()}{rest}".encode(), hashlib.sha256)
     return f"<{base64.b32encode(digest[:_ID_BYTES]).decode().lower()[:_ID_LENGTH]}@{sender.rpartition('@')[2]}>"
 
 
@@ -94,8 +102,34 @@ def build_message(issue: Issue, words: Rendered | Encoded, routes: Routes | None
     head = f"{shared.from_}{to}{_subject_header(encoded.subject)}{dated}{unsubscribe}{shared.of_list}{kind}"
     if _NAMES.findall(f"\n{head}") != shared.names[bool(routes.web)]:
         raise MessageError(f"message {identity} holds other headers than it should: {head}")
-    # the best form comes last (RFC 2046 §5.1.4)
-    content = b"".join(
+    content = _joined(head, boundary, encoded)
+    return Envelope(mail_from=routes.return_path, rcpt_to=reader, message_id=identity, slot=issue.slot, content=content)
+
+
+def build_letter(
+    mailing_list: MailingList, words: Rendered, *, to: str, identity: str, slot: date, at: datetime, return_path: str
+) -> Envelope:
+    """The message of a letter about a subscription: as an issue's, but no headers of a list.
+
+    Nobody is on a list who has not confirmed, so there is nothing to be taken off (no List-Unsubscribe), and an answer
+    of a machine to it is not wanted (RFC 3834 §5). Raises as ``build_message`` does.
+    """
+    shared, reader = _shared(mailing_list, slot), ascii_address(to)
+    boundary = f"=_{identity[1 : 1 + _ID_LENGTH]}"
+    head = (
+        f"{shared.from_}{_header('To', reader)}{_subject_header(words.subject)}"
+        f"{_header('Date', _date(at))}{_header('Message-ID', identity)}{shared.of_letter}"
+        f'Content-Type: multipart/alternative;\r\n boundary="{boundary}"\r\n'
+    )
+    if not _PATH.fullmatch(return_path):
+        raise MessageError(f"message {identity} cannot be read back: {return_path}")
+    content = _joined(head, boundary, encode(words))
+    return Envelope(mail_from=return_path, rcpt_to=reader, message_id=identity, slot=slot, content=content)
+
+
+def _joined(head: str, boundary: str, encoded: Encoded) -> bytes:
+    """The best form comes last (RFC 2046 §5.1.4)."""
+    return b"".join(
         [
             f"{head}\r\n{_part_head('plain', boundary)}".encode("ascii"),
             *ended(encoded.text),
@@ -104,7 +138,6 @@ def build_message(issue: Issue, words: Rendered | Encoded, routes: Routes | None
             f"\r\n--{boundary}--\r\n".encode("ascii"),
         ]
     )
-    return Envelope(mail_from=routes.return_path, rcpt_to=reader, message_id=identity, slot=issue.slot, content=content)
 
 
 def _unsubscribe_header(routes: Routes) -> str:
@@ -137,6 +170,8 @@ class _Shared(NamedTuple):
 
     from_: str
     of_list: str
+    #: what a letter has of it
+    of_letter: str
     #: every name in the head in order, without a page that unsubscribes and with one
     names: tuple[list[str], list[str]]
     #: of messages to readers who have none of their own
@@ -164,10 +199,11 @@ def _shared(mailing_list: MailingList, slot: date) -> _Shared:
         of_list.insert(0, ("Reply-To", reply_to))
     first = ["From", "To", "Subject", "Date", "Message-ID", "List-Unsubscribe"]
     last = [*(key for key, _ in of_list), "Content-Type"]
-    written = "".join(_header(key, value) for key, value in of_list)
+    written = {key: _header(key, value) for key, value in of_list}
+    of_letter = "".join(header for key, header in written.items() if key in _OF_LETTERS)
     from_ = _header("From", _mailbox(name, sender), (name, sender), _read_mailbox)
     names = ([*first, *last], [*first, "List-Unsubscribe-Post", *last])
-    return _Shared(from_, written, names, plain_routes(mailing_list))
+    return _Shared(from_, "".join(written.values()), of_letter, names, plain_routes(mailing_list))
 
 
 def _feedback_id(list_id: str, sender: str, slot: date) -> str:

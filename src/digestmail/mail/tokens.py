@@ -60,7 +60,10 @@ class Tokens:
         # the keys are derived once: an issue has four links, and deriving takes longer than signing
         self._links = {purpose: _signer(secret, "link", purpose).derive_key() for purpose in Purpose}
         self._addresses = {purpose: _signer(secret, "address", purpose).derive_key() for purpose in Purpose}
-        self._erased = Signer(secret, salt="digestmail erased", key_derivation="hmac", digest_method=hashlib.sha256)
+        self._erased, self._limited = (
+            Signer(secret, salt=f"digestmail {what}", key_derivation="hmac", digest_method=hashlib.sha256)
+            for what in ("erased", "limited")
+        )
 
     def link(
         self, purpose: Purpose, uid: str, *, version: int = 0, expires: datetime | None = None, subject: str = ""
@@ -96,6 +99,10 @@ class Tokens:
     def tombstone(self, email: str) -> str:
         """What is kept of an address that was erased: HMAC-SHA256 (hex) of it in lower case."""
         return hmac.digest(self._erased.derive_key(), email.lower().encode(), hashlib.sha256).hex()
+
+    def limited(self, what: str) -> str:
+        """What is kept of an address or a network that may do something only so often: HMAC-SHA256 (hex) of it."""
+        return hmac.digest(self._limited.derive_key(), what.lower().encode(), hashlib.sha256).hex()
 
     def address(self, purpose: Purpose, uid: str) -> str:
         """A token for the local part of an address: base32 in lower case, which every mail server leaves alone.

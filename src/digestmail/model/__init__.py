@@ -1,6 +1,15 @@
 """The nouns. Frozen, slotted, tuples inside; instants are aware UTC, days are plain dates. Pure."""
 
-from digestmail.model.deliveries import Attempt, AttemptEvent, Delivery, DeliveryStatus, Envelope, Planned
+from digestmail.model.deliveries import (
+    LETTER_LIFE,
+    Attempt,
+    AttemptEvent,
+    Delivery,
+    DeliveryKind,
+    DeliveryStatus,
+    Envelope,
+    Planned,
+)
 from digestmail.model.issues import (
     Encoded,
     Hit,
@@ -32,6 +41,7 @@ from digestmail.model.readers import (
 from digestmail.model.sources import Change, ChangeKind, Covered, Gap, Inquiry, Quiet, Revision, Validators
 
 __all__ = [
+    "LETTER_LIFE",
     "WEEKDAYS",
     "Attempt",
     "AttemptEvent",
@@ -41,6 +51,7 @@ __all__ = [
     "ChangeKind",
     "Covered",
     "Delivery",
+    "DeliveryKind",
     "DeliveryStatus",
     "Encoded",
     "Envelope",

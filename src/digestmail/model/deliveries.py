@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from functools import cached_property
 from typing import NamedTuple
@@ -36,6 +36,18 @@ class DeliveryStatus(StrEnum):
     EMPTY = "empty"
 
 
+class DeliveryKind(StrEnum):
+    ISSUE = "issue"
+    #: asks somebody whether they want to be on the list
+    CONFIRM = "confirm"
+    #: tells somebody who asked again that they are on the list
+    REMINDER = "reminder"
+
+
+#: for so long a confirmation is good, and letters are tried
+LETTER_LIFE = timedelta(hours=48)
+
+
 class Planned(NamedTuple):
     """What an issue is rendered from."""
 
@@ -51,9 +63,10 @@ class Planned(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)  # no slots: the plan is kept once it was read
 class Delivery:
-    """An issue on its way, with the plan it is rendered from."""
+    """A message on its way, an issue unless ``kind`` says otherwise, with the plan it is rendered from."""
 
     id: int
+    kind: DeliveryKind = DeliveryKind.ISSUE
     #: where it goes
     email: str
     slot: date
@@ -81,6 +94,11 @@ class Delivery:
     #: the last answer of the transport: its status code, if any, and its words; or why nothing was sent
     code: str = ""
     note: str = ""
+
+    @property
+    def is_letter(self) -> bool:
+        """Whether it goes to somebody about their subscription, and brings no papers."""
+        return self.kind is not DeliveryKind.ISSUE
 
     @cached_property
     def plan(self) -> Planned:

@@ -30,6 +30,7 @@ from digestmail.mail.message import build_message
 from digestmail.mail.tokens import Tokens
 from digestmail.model import AttemptEvent, Delivery, DeliveryStatus, Envelope, Issue, Rendered
 from digestmail.newsletter import Newsletter
+from digestmail.newsletter.letters import letter_of, template_of
 from digestmail.newsletter.suppression import count_rejection
 from digestmail.newsletter.turns import Turns, released
 from digestmail.rendering.budget import Fitted, fit
@@ -49,6 +50,8 @@ class DeliveryReport:
     """What one pass over the deliveries did."""
 
     counts: Counter[DeliveryStatus] = field(default_factory=Counter)
+    #: the same of letters; ``counts`` are issues
+    letters: Counter[DeliveryStatus] = field(default_factory=Counter)
     #: where the messages went, one reply each
     replies: list[str] = field(default_factory=list)
     #: one line per delivery that was deferred, held or failed
@@ -169,13 +172,18 @@ class Stop:
 
 
 def deliver(
-    newsletter: Newsletter, *, patient: bool = False, only: str | None = None, stop: Stop | None = None
+    newsletter: Newsletter,
+    *,
+    patient: bool = False,
+    only: str | None = None,
+    letters: bool = False,
+    stop: Stop | None = None,
 ) -> DeliveryReport:
     """Send everything that is unfinished, each delivery at most once in this pass.
 
     ``patient`` leaves deferred deliveries alone until their back-off is over (for a loop that comes again every few
-    minutes); without it only what a server wants tried hours later waits. ``only`` is one subscriber's address. Raises
-    StoreError and TemplateError; what is under way then is finished first.
+    minutes); without it only what a server wants tried hours later waits. ``only`` is one subscriber's address;
+    ``letters`` leaves issues to others. Raises StoreError and TemplateError; what is under way then is finished first.
     """
     now = newsletter.clock()
     claims = newsletter.store.claims
@@ -184,7 +192,7 @@ def deliver(
         claims.hurry(now, within=_LONGEST_WAIT, only=only)
     claims.reserve()
     # what is deferred in this pass is due after it began: each delivery is tried once
-    turns = Turns(claims, newsletter.clock, lanes=newsletter.transport.lanes, due=now, only=only)
+    turns = Turns(claims, newsletter.clock, lanes=newsletter.transport.lanes, due=now, only=only, letters=letters)
     report = asyncio.run(_Pass(newsletter, turns, stop or Stop()).run())
     claims.close_journal()
     return report
@@ -303,11 +311,11 @@ class _Pass:
             is_committed = True
 
         try:
-            message = message_of(self._newsletter, delivery, self._joining(delivery))
-            digest = hashlib.sha256(message.envelope.content).hexdigest()
+            envelope = self._envelope(delivery)
+            digest = hashlib.sha256(envelope.content).hexdigest()
             if delivery.ambiguous and delivery.digest not in (None, digest):
                 return Settlement(delivery, DeliveryStatus.HELD, AttemptEvent.HELD, note=_CHANGED)
-            reply = await self._newsletter.transport.send(message.envelope, commit)
+            reply = await self._newsletter.transport.send(envelope, commit)
         except TransportUnavailable as error:
             self._pause(error)
             return released(delivery, self._newsletter.clock(), str(error))
@@ -347,6 +355,11 @@ class _Pass:
         now = max(self._newsletter.clock(), self._started)
         return now + (asked or min(max(now - delivery.planned_at, _SHORTEST_WAIT), _LONGEST_WAIT))
 
+    def _envelope(self, delivery: Delivery) -> Envelope:
+        if delivery.is_letter:
+            return letter_of(self._newsletter, delivery, template_of(self._newsletter, delivery))
+        return message_of(self._newsletter, delivery, self._joining(delivery)).envelope
+
     def _joining(self, delivery: Delivery) -> Joining:
         kept = delivery.template
         if kept not in self._joinings:
@@ -355,13 +368,16 @@ class _Pass:
 
     def _tell(self, settlement: Settlement) -> None:
         delivery, status = settlement.delivery, settlement.status
-        self._report.counts[status] += 1
-        if status is not DeliveryStatus.SENT and settlement.tried:
+        counts = self._report.letters if delivery.is_letter else self._report.counts
+        counts[status] += 1
+        # that a stranger has mistyped an address is nothing that the operator could mend
+        if not delivery.is_letter and status is not DeliveryStatus.SENT and settlement.tried:
             self._report.problems.append(f"{delivery.email} {delivery.slot}: {status}: {settlement.note}")
         self._newsletter.progress("Sending", self._report.counts.total(), 0)
         _log.info(
-            "delivery id=%d slot=%s attempt=%d status=%s",
+            "delivery id=%d kind=%s slot=%s attempt=%d status=%s",
             delivery.id,
+            delivery.kind,
             delivery.slot,
             delivery.attempts,
             status,

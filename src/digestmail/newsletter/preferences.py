@@ -7,12 +7,14 @@ from zoneinfo import available_timezones
 from digestmail.errors import InputError, ProfileError
 from digestmail.model import Cadence, Gate, Origin, Profile, Subscriber, SubscriberStatus
 from digestmail.newsletter import Newsletter
-from digestmail.ranking.profile import format_keywords, parse_keyword, parse_keywords
+from digestmail.ranking.profile import format_keyword, format_keywords, parse_keyword, parse_keywords
 from digestmail.rendering.language import languages
 
 #: of a profile that comes from a form; each has at most so many characters
 MAX_KEYWORDS, MAX_LENGTH = 50, 64
 MAX_PAPERS = 100
+#: rows of a form that add a keyword, what their weights may be, and what keeps papers out
+ADDED, WEIGHTS, OUT = 3, ("1", "2", "3", "5"), "out"
 _COLUMNS = ("keywords", "gate", "cadence", "timezone", "language", "max_papers")
 
 
@@ -66,6 +68,28 @@ def read_wishes(fields: Mapping[str, str]) -> Wishes:
     assert isinstance(profile, Profile)
     profile = replace(profile, gate=found.pop("gate", Gate.NORMAL))  # type: ignore[arg-type]
     return Wishes(profile=profile, max_papers=found.pop("papers", None), **found)  # type: ignore[arg-type]
+
+
+def with_added(fields: Mapping[str, str]) -> dict[str, str]:
+    """A form whose ``add-1`` … ``add-3`` and their ``weight-…`` have become lines of ``keywords``.
+
+    For people who would rather choose a weight than learn how one is written. What cannot be read is added as it is, so
+    that it is told like any other line.
+    """
+    rows = [(fields.get(f"add-{row}", "").strip(), fields.get(f"weight-{row}", "")) for row in range(1, ADDED + 1)]
+    lines = [fields.get("keywords", "").rstrip(), *(_weighted(words, weight) for words, weight in rows if words)]
+    kept = {name: value for name, value in fields.items() if not name.startswith(("add-", "weight-"))}
+    return {**kept, "keywords": "\n".join(filter(None, lines))} if len(lines) > 1 else kept
+
+
+def _weighted(words: str, weight: str) -> str:
+    try:
+        keyword = parse_keyword(words)
+    except ProfileError:
+        return words
+    if weight == OUT:
+        return format_keyword(replace(keyword, negative=True, weight=1.0))
+    return format_keyword(replace(keyword, weight=float(weight))) if weight in WEIGHTS else words
 
 
 def read_keywords(text: str) -> Profile:

@@ -44,6 +44,11 @@ def resolve(newsletter: Newsletter, number: int, decision: Decision) -> Delivery
     return delivery_of(newsletter, number)
 
 
+def can_resend(delivery: Delivery) -> bool:
+    """Whether it can be sent anew: letters are good for two days, issues for ever."""
+    return delivery.status in FINISHED and not delivery.is_letter
+
+
 def resend(newsletter: Newsletter, number: int) -> Delivery:
     """Have an issue sent again, as a new message: its generation grows, and with it its Message-ID changes.
 
@@ -51,7 +56,9 @@ def resend(newsletter: Newsletter, number: int) -> Delivery:
     still on its way.
     """
     delivery = delivery_of(newsletter, number)
-    if delivery.status not in FINISHED:
+    if delivery.is_letter:
+        raise InputError(f"delivery {number} is a letter about a subscription: whoever wants another one asks again")
+    if not can_resend(delivery):
         raise InputError(f"delivery {number} is {delivery.status}: it is still on its way")
     generation = delivery.generation + 1
     identity = message_id(newsletter.mailing_list, delivery.subscriber, delivery.slot, generation)

@@ -5,13 +5,14 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import date
 
-from digestmail.errors import NotFoundError
+from digestmail.errors import NotFoundError, TemplateError
 from digestmail.model import DeliveryStatus, Issue, SubscriberStatus
 from digestmail.newsletter import Newsletter
 from digestmail.newsletter.collect import Collected, ask_sources, store_answers
 from digestmail.newsletter.compose import plan_due
 from digestmail.newsletter.deliver import DeliveryReport, Stop, deliver
 from digestmail.newsletter.enrich import Enriched, enrich
+from digestmail.newsletter.optin import answer
 from digestmail.newsletter.subscribe import Synced, sync
 
 _log = logging.getLogger(__name__)
@@ -29,6 +30,8 @@ class RunReport:
     #: slots planned by this run, empty ones included
     issues: list[Issue] = field(default_factory=list)
     delivered: DeliveryReport = field(default_factory=DeliveryReport)
+    #: why who asks to be on the list gets no letter, if so
+    unanswered: str = ""
 
     @property
     def sources_down(self) -> bool:
@@ -37,8 +40,9 @@ class RunReport:
 
     @property
     def needs_attention(self) -> bool:
-        """Some message was refused, or waits for a person."""
-        return bool(self.delivered.counts[DeliveryStatus.FAILED] or self.delivered.counts[DeliveryStatus.HELD])
+        """Some message was refused or waits for a person, or none can be made."""
+        counts = self.delivered.counts
+        return bool(counts[DeliveryStatus.FAILED] or counts[DeliveryStatus.HELD] or self.unanswered)
 
 
 def run(
@@ -70,6 +74,8 @@ def run(
             report.enriched = enrich(newsletter, now)
         report.issues = plan_due(newsletter, now, day=day, only=only)
         if not dry_run:
+            # the letters of a day that is over would not be good any more
+            report.unanswered = "" if day else _answer(newsletter)
             report.delivered = deliver(newsletter, patient=patient, only=only, stop=stop)
     _log.info(
         "run sources=%d new=%d planned=%d sent=%d deferred=%d failed=%d dry=%s",
@@ -82,3 +88,21 @@ def run(
         dry_run,
     )
     return report
+
+
+def _answer(newsletter: Newsletter) -> str:
+    try:
+        answer(newsletter)
+    except TemplateError as error:  # it keeps no issue from going out
+        return str(error)
+    return ""
+
+
+def send_letters(newsletter: Newsletter, stop: Stop) -> bool:
+    """Write to whoever has asked to be on the list, and leave issues to ``run``; False when somebody still waits.
+
+    Raises StoreError and TemplateError.
+    """
+    done = answer(newsletter)
+    delivered = deliver(newsletter, patient=True, letters=True, stop=stop)
+    return done and not delivered.unavailable and not delivered.letters[DeliveryStatus.DEFERRED]

@@ -137,7 +137,8 @@ def _apply(
 ) -> list[Synced]:
     wanted = list(subscriptions)
     known = newsletter.store.subscribers.find_all(subscription.email for subscription in wanted)
-    erased = _erased(newsletter, (one.email for one in wanted if one.email.lower() not in known))
+    on_the_list = {email for email, one in known.items() if one.status is not SubscriberStatus.PENDING}
+    erased = _erased(newsletter, (one.email for one in wanted if one.email.lower() not in on_the_list))
     done: list[Synced] = []
     put: list[Subscriber] = []
     for subscription in wanted:
@@ -169,6 +170,8 @@ def _changed(
         suppressed = known.status is SubscriberStatus.SUPPRESSED
         return known, Change.SUPPRESSED if suppressed else Change.LEFT_ALONE
     base = known or Subscriber(uid=newsletter.new_id(), email=asked.email, created_at=newsletter.clock())
+    # whoever is put on the list by its operator need not confirm it
+    is_new = known is None or known.status is SubscriberStatus.PENDING
     returns = base.status is SubscriberStatus.UNSUBSCRIBED
     if returns:
         base = replace(base, paused_until=None, paused_at=None)
@@ -181,9 +184,9 @@ def _changed(
         max_papers=asked.max_papers,
         language=asked.language,
         origin=origin,
-        status=SubscriberStatus.ACTIVE if returns else base.status,
+        status=SubscriberStatus.ACTIVE if returns or is_new else base.status,
     )
-    if known is None:
+    if known is None or is_new:
         return subscriber, Change.ADDED
     if origin is Origin.STORE and known.origin is Origin.CONFIG and not returns:
         same = replace(subscriber, origin=known.origin) == known

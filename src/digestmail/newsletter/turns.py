@@ -42,9 +42,12 @@ class _Asking(NamedTuple):
 class Turns:
     """Claims, commitments and settlements of one pass, in one event loop."""
 
-    def __init__(self, claims: Claims, clock: Clock, *, lanes: int, due: datetime, only: str | None) -> None:
-        """For so many lanes; ``due`` and ``only`` as in ``Claims.turn``."""
-        self._claims, self._clock, self._due, self._only = claims, clock, due, only
+    def __init__(
+        self, claims: Claims, clock: Clock, *, lanes: int, due: datetime, only: str | None, letters: bool
+    ) -> None:
+        """For so many lanes; ``due``, ``only`` and ``letters`` as in ``Claims.open_turn``."""
+        self._claims, self._clock = claims, clock
+        self._due, self._only, self._letters = due, only, letters
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="store")
         self._lanes = lanes
         #: a transaction, the wait for one, and how long the last one took
@@ -152,6 +155,7 @@ class Turns:
                     wanted=max(0, wanted),
                     due=self._due,
                     only=self._only,
+                    letters=self._letters,
                 )
             )
             return turn, stack.pop_all().close

@@ -6,12 +6,21 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from html.parser import HTMLParser
 
-from digestmail.model import Issue, Rendered
+from digestmail.model import Issue, MailingList, Rendered, Subscriber
 from digestmail.rendering.budget import LIMIT, fit
 from digestmail.rendering.compile import CompiledTemplate
-from digestmail.rendering.extremes import COMPUTED, PAGES, UNSUBSCRIBE_URL, extremes
+from digestmail.rendering.extremes import (
+    COMPUTED,
+    LETTER_UNTIL,
+    LETTER_URL,
+    PAGES,
+    UNSUBSCRIBE_URL,
+    extreme_letters,
+    extremes,
+)
 from digestmail.rendering.issue import render_issue
 from digestmail.rendering.joining import joining_of, rendered
+from digestmail.rendering.letters import CONFIRM, render_letter
 from digestmail.rendering.lint import VOID
 from digestmail.text.quoted import quoted, unquoted
 
@@ -48,6 +57,36 @@ class Trial:
     faults: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class LetterTrial:
+    """A letter that is hard to make."""
+
+    #: what is hard about it
+    name: str
+    mailing_list: MailingList
+    reader: Subscriber
+    rendered: Rendered
+    faults: tuple[str, ...]
+
+
+def letter_trials(name: str, template: CompiledTemplate) -> Iterator[LetterTrial]:
+    """The letter ``name`` in every language and of hostile newsletters. Raises TemplateError."""
+    until = LETTER_UNTIL if name == CONFIRM else None
+    for told, mailing_list, code in extreme_letters():
+        said = render_letter(template, mailing_list, code, url=LETTER_URL, until=until)
+        reader = extremes()["one paper"].subscriber
+        yield LetterTrial(told, mailing_list, reader, said, tuple(_letter_faults(said)))
+
+
+def _letter_faults(said: Rendered) -> Iterator[str]:
+    page = read_page(said.html)
+    yield from page.faults
+    for check in (_size, _subject, _left_behind, _same_links, _columns):
+        yield from check(said, page)
+    if LETTER_URL not in page.links:
+        yield "the link that the letter is for is not in it"
+
+
 def trials(template: CompiledTemplate) -> Iterator[Trial]:
     """Every extreme, made with ``template`` as issues are made. Raises TemplateError where it cannot be filled."""
     for name, extreme in extremes().items():
@@ -68,25 +107,25 @@ def _joined(joined: Rendered, plain: Rendered) -> Iterator[str]:
 def faults(issue: Issue, said: Rendered) -> tuple[str, ...]:
     """What is wrong with an issue in words; the same fault is told once."""
     page = read_page(said.html)
-    checks = (_size, _subject, _left_behind, _papers, _links, _columns)
-    found = [*page.faults, *(fault for check in checks for fault in check(issue, said, page))]
+    checks = (_size, _subject, _left_behind, _same_links, _way_out, _columns)
+    found = [*page.faults, *(fault for check in checks for fault in check(said, page)), *_papers(issue, said, page)]
     return tuple(dict.fromkeys(found))
 
 
-def _size(_: Issue, said: Rendered, __: Page) -> Iterator[str]:
+def _size(said: Rendered, _: Page) -> Iterator[str]:
     size = len(said.html.encode("utf-8", "replace"))
     if size > LIMIT:
         yield f"the HTML has {size / 1024:.0f} KB, Gmail clips it: {LIMIT // 1024} KB are the limit"
 
 
-def _subject(_: Issue, said: Rendered, __: Page) -> Iterator[str]:
+def _subject(said: Rendered, _: Page) -> Iterator[str]:
     if not said.subject.strip():
         yield "the subject is empty"
     if not said.subject.isprintable():
         yield "the subject holds control characters"
 
 
-def _left_behind(_: Issue, said: Rendered, page: Page) -> Iterator[str]:
+def _left_behind(said: Rendered, page: Page) -> Iterator[str]:
     for part, words in (("subject", said.subject), ("HTML", said.html), ("text", said.text)):
         if found := _LEFT_BEHIND.search(words):
             yield f"a placeholder was left in the {part}: {found[0]!r}"
@@ -113,17 +152,20 @@ def _letters(text: str) -> str:
     return "".join(_LETTERS.findall(text)).casefold()
 
 
-def _links(_: Issue, said: Rendered, page: Page) -> Iterator[str]:
+def _same_links(said: Rendered, page: Page) -> Iterator[str]:
     texts = frozenset(found.rstrip(">") for found in _URL.findall(said.text))
     for url in sorted(page.links - texts):
         yield f"the text lacks a link that the HTML has: {url}"
     for url in sorted(texts - page.links):
         yield f"the HTML lacks a link that the text has: {url}"
+
+
+def _way_out(_: Rendered, page: Page) -> Iterator[str]:
     if not any("unsubscribe" in url for url in page.links):
         yield "there is no way to unsubscribe"
 
 
-def _columns(_: Issue, said: Rendered, __: Page) -> Iterator[str]:
+def _columns(said: Rendered, _: Page) -> Iterator[str]:
     for line in said.text.splitlines():
         if len(line) > _COLUMNS and not _URL.search(line):
             yield f"a line of the text is longer than {_COLUMNS} columns: {line[:_COLUMNS]!r}"

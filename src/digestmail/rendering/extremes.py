@@ -25,6 +25,7 @@ from digestmail.model import (
 )
 from digestmail.ranking import Index
 from digestmail.ranking.profile import parse_keywords, with_topic
+from digestmail.rendering.language import languages
 from digestmail.text.tex import to_text
 
 UNSUBSCRIBE_URL = "mailto:papers@example.org?subject=unsubscribe"
@@ -33,6 +34,9 @@ PAGES = Pages(
     "mailto:papers@example.org?subject=feedback%20dGVzdA&body=more%203%0D%0A",
     "https://papers.example.org/issue/dGVzdA?name=a&value=b",
 )
+#: where letters lead, and until when
+LETTER_URL = "https://papers.example.org/c/" + "dGVzdA" * 20 + "?name=a&value=b"
+LETTER_UNTIL = datetime(2026, 7, 2, 9, 5, tzinfo=UTC)
 #: what 7*191 is, a number that stands nowhere else: in an issue it means that a paper's text was run as a template
 COMPUTED = "1337"
 
@@ -106,6 +110,15 @@ def extremes() -> Mapping[str, Issue]:
         "a hostile quiet day": replace(_issue([], mine), lull=_lull([ranked.paper for ranked in _hostile().papers])),
         **{f"in {code}": _issue(ten, mine, language=code) for code in ("de", "fr", "es", "zh")},
     }
+
+
+def extreme_letters() -> Iterator[tuple[str, MailingList, str]]:
+    """What is hard about each, whose letter it is, and its language."""
+    for code in languages():
+        yield f"in {code}", _LIST, code
+    names = {"hostile": f"{_HOSTILE[0]} {_HOSTILE[1]}", "foreign": _RIGHT_TO_LEFT[0][0], "long": "Daily " * 40}
+    for told, name in {**names, "long word": _LONG_WORD}.items():
+        yield told, replace(_LIST, name=name), "en"
 
 
 def _issue(papers: Iterable[Paper], profile: Profile, *, language: str | None = None) -> Issue:

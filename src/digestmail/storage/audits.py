@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, false, func, select
 
-from digestmail.model import AttemptEvent, DeliveryStatus, Receipt
+from digestmail.model import AttemptEvent, DeliveryKind, DeliveryStatus, Receipt
 from digestmail.storage import tables
 from digestmail.storage.database import Database
 
@@ -45,11 +45,12 @@ class Audits:
         self._database = database
 
     def count(self) -> Iterator[Counted]:
-        """All deliveries, each slot of each subscriber."""
+        """All issues, each slot of each subscriber."""
         query = (
             select(_delivery, _subscriber.c.email, tables.plan.c.content.label("plan"))
             .join(_subscriber)
             .join(tables.plan)
+            .where(_delivery.c.kind == DeliveryKind.ISSUE)
             .order_by(_delivery.c.slot, _subscriber.c.email_key)
         )
         with self._database.read() as connection:

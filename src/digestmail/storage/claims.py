@@ -22,13 +22,13 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import Connection, Row, not_, select, update
 
 from digestmail.errors import StoreError
-from digestmail.model import AttemptEvent, Delivery, DeliveryStatus
+from digestmail.model import LETTER_LIFE, AttemptEvent, Delivery, DeliveryKind, DeliveryStatus
 from digestmail.storage import owners, tables
 from digestmail.storage.batches import rows_of
-from digestmail.storage.claimed import REACHED, Waiting
+from digestmail.storage.claimed import ASKED, REACHED, Waiting
 from digestmail.storage.database import Database
 from digestmail.storage.journal import Journal
 from digestmail.storage.plans import Shelf
@@ -102,12 +102,13 @@ class Claims:
         wanted: int = 0,
         due: datetime | None = None,
         only: str | None = None,
+        letters: bool = False,
     ) -> Iterator[Turn]:
         """Settle, commit and claim in one transaction: many lanes share the cost of making it durable.
 
-        Up to ``wanted`` deliveries are claimed that are due at ``due`` (by default now), the longest waiting first, of
-        active subscribers, or of the one with the address ``only``. All of it is durable when the block has ended,
-        which may be in another thread. Raises StoreError, and then nothing has happened.
+        Up to ``wanted`` deliveries are claimed that are due at ``due`` (by default now), the longest waiting first, to
+        those who want them, or to the one with the address ``only``; with ``letters``, no issues. All of it is durable
+        when the block has ended, which may be in another thread. Raises StoreError, and then nothing has happened.
         """
         turn = Turn()
         if wanted:
@@ -119,13 +120,13 @@ class Claims:
             deliveries = [one.delivery for one in settlements] + [one.delivery for one in commitments]
             _log_lost(connection, deliveries, turn.lost, now)
             if wanted:
-                turn.claimed = self._claim(connection, now, due or now, wanted, only)
+                found = self._waiting.find(
+                    connection, wanted, due=due or now, only=(only or "").lower(), letters=letters
+                )
+                turn.claimed = self._take(connection, found, now)
             yield turn
 
-    def _claim(
-        self, connection: Connection, now: datetime, due: datetime, wanted: int, only: str | None
-    ) -> list[Delivery]:
-        claimed = self._waiting.find(connection, wanted, due=due, only=(only or "").lower())
+    def _take(self, connection: Connection, claimed: list[Delivery], now: datetime) -> list[Delivery]:
         if claimed:
             rows = rows_of(connection, [{"of": delivery.id, "fence": delivery.fence} for delivery in claimed])
             lease = {"by": self._owner, "until": now + LEASE}
@@ -136,8 +137,9 @@ class Claims:
         """Put in order what others have left behind, before a pass begins.
 
         Results that wait in the journal are stored; what dead processes were sending waits again, is held, or is
-        ambiguous (with ``resend`` tried once more, else held); what waits for people who have left is cancelled; what
-        has waited for longer than ``expires_after`` has failed.
+        ambiguous (with ``resend`` tried once more, else held); what waits for people who do not want it any more is
+        cancelled; what has waited for longer than ``expires_after``, or a letter for longer than it is good, has
+        failed.
         """
         self._replay(now)
         with self._database.write() as connection:
@@ -309,21 +311,26 @@ def _move(connection: Connection, number: int, status: DeliveryStatus, now: date
 
 
 def _cancel_of_those_who_left(connection: Connection, now: datetime) -> None:
-    left = select(_subscriber.c.id).where(_subscriber.c.status.not_in(REACHED))
-    query = select(_delivery.c.id, _delivery.c.fence).where(
-        _delivery.c.next_at.is_not(None), _delivery.c.status.in_(_WAITING), _delivery.c.subscriber_id.in_(left)
-    )
-    _end_all(connection, query, DeliveryStatus.CANCELLED, AttemptEvent.CANCELLED, "no longer subscribed", now)
+    is_question = _delivery.c.kind == DeliveryKind.CONFIRM
+    for kind, wanted, note in ((not_(is_question), REACHED, "no longer subscribed"), (is_question, ASKED, "answered")):
+        others = select(_subscriber.c.id).where(_subscriber.c.status.not_in(wanted))
+        query = select(_delivery.c.id, _delivery.c.fence).where(
+            _delivery.c.next_at.is_not(None), _delivery.c.status.in_(_WAITING), _delivery.c.subscriber_id.in_(others)
+        )
+        _end_all(connection, query.where(kind), DeliveryStatus.CANCELLED, AttemptEvent.CANCELLED, note, now)
 
 
 def _expire(connection: Connection, now: datetime, expires_after: timedelta) -> None:
-    query = select(_delivery.c.id, _delivery.c.fence).where(
-        _delivery.c.next_at.is_not(None),
-        _delivery.c.status == DeliveryStatus.DEFERRED,
-        _delivery.c.planned_at < now - expires_after,
-    )
-    note = f"expired: not delivered within {expires_after.days} days"
-    _end_all(connection, query, DeliveryStatus.FAILED, AttemptEvent.EXPIRED, note, now)
+    is_issue = _delivery.c.kind == DeliveryKind.ISSUE
+    for kind, life, statuses in (
+        (is_issue, expires_after, (DeliveryStatus.DEFERRED,)),
+        (not_(is_issue), LETTER_LIFE, _WAITING),
+    ):
+        query = select(_delivery.c.id, _delivery.c.fence).where(
+            _delivery.c.next_at.is_not(None), _delivery.c.status.in_(statuses), _delivery.c.planned_at < now - life
+        )
+        note = f"expired: not delivered within {life.days} days"
+        _end_all(connection, query.where(kind), DeliveryStatus.FAILED, AttemptEvent.EXPIRED, note, now)
 
 
 def _end_all(

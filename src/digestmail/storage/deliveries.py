@@ -14,6 +14,7 @@ from digestmail.model import (
     AttemptEvent,
     ChangeKind,
     Delivery,
+    DeliveryKind,
     DeliveryStatus,
     Issue,
     Planned,
@@ -39,7 +40,8 @@ _SAME = (
     *("digest", "next_at", "settled_at", "code", "note"),
 )
 #: the columns that a delivery is made of
-OWN = (*_SAME, "status", "message_id")
+OWN = (*_SAME, "kind", "status", "message_id")
+_IS_ISSUE = _delivery.c.kind == DeliveryKind.ISSUE
 _WHOLE = select(_delivery, tables.plan.c.content.label("plan")).join(_subscriber).join(tables.plan)
 
 
@@ -54,14 +56,15 @@ class Deliveries:
         query = (
             select(_subscriber.c.uid, _delivery.c.slot)
             .join(_subscriber)
-            .where(_delivery.c.slot >= since, _delivery.c.status != DeliveryStatus.EMPTY)
+            .where(_delivery.c.slot >= since, _delivery.c.status != DeliveryStatus.EMPTY, _IS_ISSUE)
         )
         with self._database.read() as connection:
             return {(row.uid, row.slot) for row in connection.execute(query)}
 
     def latest_slots(self) -> dict[str, date]:
         """uid → the newest slot that was planned for that subscriber, with papers or without."""
-        query = select(_subscriber.c.uid, func.max(_delivery.c.slot)).select_from(_delivery).join(_subscriber)
+        newest = select(_subscriber.c.uid, func.max(_delivery.c.slot)).select_from(_delivery).join(_subscriber)
+        query = newest.where(_IS_ISSUE)
         with self._database.read() as connection:
             rows = connection.execute(query.group_by(_subscriber.c.uid))
             return {row.uid: row[1] for row in rows}
@@ -85,7 +88,8 @@ class Deliveries:
         with self._database.read() as connection:
             for start in range(0, len(uids), CHUNK):
                 query = select(_subscriber.c.uid, _delivery.c.slot, _delivery.c.planned_at).join(_subscriber)
-                some = query.where(_subscriber.c.uid.in_(uids[start : start + CHUNK]), _delivery.c.slot >= since)
+                mine = _subscriber.c.uid.in_(uids[start : start + CHUNK])
+                some = query.where(mine, _delivery.c.slot >= since, _IS_ISSUE)
                 found |= {
                     row.uid: row.planned_at
                     for row in connection.execute(some.order_by(_delivery.c.slot))
@@ -110,16 +114,18 @@ class Deliveries:
             planned = [_plan_one(connection, issue, send_empty=send_empty, template=kept) for issue in issues]
         return [issue for issue in planned if issue is not None]
 
-    def find(self, *statuses: DeliveryStatus, email: str | None = None, limit: int | None = None) -> list[Delivery]:
-        """Deliveries, newest slot first."""
+    def find(
+        self, *statuses: DeliveryStatus, email: str | None = None, limit: int | None = None, letters: bool = False
+    ) -> list[Delivery]:
+        """Issues, newest slot first; with ``letters``, all deliveries."""
         with self._database.read() as connection:
-            return load(connection, _are(statuses, email), self._shelf, limit=limit)
+            return load(connection, _are(statuses, email, letters=letters), self._shelf, limit=limit)
 
     def page(
         self, *statuses: DeliveryStatus, email: str | None = None, limit: int, offset: int = 0
     ) -> tuple[list[Delivery], int]:
-        """A page of what ``find`` finds, and how many there are."""
-        condition = _are(statuses, email)
+        """A page of what ``find`` finds with letters, and how many there are."""
+        condition = _are(statuses, email, letters=True)
         counted = select(func.count()).select_from(_delivery).join(_subscriber).where(condition)
         with self._database.read() as connection:
             found = load(connection, condition, self._shelf, limit=limit, offset=offset)
@@ -128,7 +134,7 @@ class Deliveries:
     def planned_at(self, times: Iterable[datetime]) -> dict[datetime, dict[DeliveryStatus, int]]:
         """What has become of the deliveries that were planned at these instants: how many rest in each status."""
         planned = _delivery.c.planned_at
-        query = select(planned, _delivery.c.status, func.count()).where(planned.in_(list(times)))
+        query = select(planned, _delivery.c.status, func.count()).where(planned.in_(list(times)), _IS_ISSUE)
         found: dict[datetime, dict[DeliveryStatus, int]] = defaultdict(dict)
         with self._database.read() as connection:
             for at, status, number in connection.execute(query.group_by(planned, _delivery.c.status)):
@@ -141,9 +147,9 @@ class Deliveries:
             return next(iter(load(connection, _delivery.c.id == delivery_id, self._shelf)), None)
 
     def of_slot(self, email: str, slot: date) -> Delivery | None:
-        """The delivery to this subscriber for this local day."""
+        """The issue of this subscriber for this local day."""
         with self._database.read() as connection:
-            mine = and_(_subscriber.c.email_key == email.lower(), _delivery.c.slot == slot)
+            mine = and_(_subscriber.c.email_key == email.lower(), _delivery.c.slot == slot, _IS_ISSUE)
             return next(iter(load(connection, mine, self._shelf)), None)
 
     def with_paper(self, email: str, key: str) -> Delivery | None:
@@ -172,14 +178,16 @@ class Deliveries:
             return parts
 
     def count_by_status(self) -> dict[DeliveryStatus, int]:
-        """How many deliveries rest in each status."""
+        """How many issues rest in each status."""
+        query = select(_delivery.c.status, func.count()).where(_IS_ISSUE).group_by(_delivery.c.status)
         with self._database.read() as connection:
-            rows = connection.execute(select(_delivery.c.status, func.count()).group_by(_delivery.c.status))
+            rows = connection.execute(query)
             return {DeliveryStatus(status): count for status, count in rows}
 
 
-def _are(statuses: Sequence[DeliveryStatus], email: str | None) -> ColumnElement[bool]:
+def _are(statuses: Sequence[DeliveryStatus], email: str | None, *, letters: bool) -> ColumnElement[bool]:
     return and_(
+        true() if letters else _IS_ISSUE,
         _delivery.c.status.in_(statuses) if statuses else true(),
         _subscriber.c.email_key == email.lower() if email else true(),
     )
@@ -189,7 +197,7 @@ def _plan_one(connection: Connection, issue: Issue, *, send_empty: bool, templat
     subscriber_id = connection.execute(
         select(_subscriber.c.id).where(_subscriber.c.uid == issue.subscriber.uid)
     ).scalar_one()
-    this_slot = and_(_delivery.c.subscriber_id == subscriber_id, _delivery.c.slot == issue.slot)
+    this_slot = and_(_delivery.c.subscriber_id == subscriber_id, _delivery.c.slot == issue.slot, _IS_ISSUE)
     if status := connection.execute(select(_delivery.c.status).where(this_slot)).scalar():
         if status != DeliveryStatus.EMPTY or not (send_empty or _is_worth_a_mail(issue)):
             return None
@@ -294,4 +302,4 @@ def delivery_of(row: RowMapping, email: str, read: Callable[[], Planned], **chan
     """The delivery of a row, but for what changes; ``read`` reads its plan."""
     status, message_id = DeliveryStatus(row["status"]), row["message_id"] or ""
     values = {**{name: row[name] for name in _SAME}, "status": status, "message_id": message_id, **changes}
-    return Delivery(email=email, read=read, **values)
+    return Delivery(email=email, kind=DeliveryKind(row["kind"]), read=read, **values)

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, or_, select, update
 
 from digestmail.model import AttemptEvent, Cadence, DeliveryStatus, Gate, Origin, SubscriberStatus
 from digestmail.storage import tables
@@ -41,6 +41,7 @@ class Erasures:
                 return False
             for table in (tables.feedback, tables.saved):
                 connection.execute(delete(table).where(table.c.subscriber_id == number))
+            _forget_signups(connection, number)
             _forget_events(connection, number)
             _forget_deliveries(connection, number, now)
             nobody = _nobody(number, new_uid)
@@ -84,6 +85,14 @@ def _nobody(number: int, uid: str) -> dict[str, Any]:
         "paused_until": None,
         "paused_at": None,
     }
+
+
+def _forget_signups(connection: Connection, number: int) -> None:
+    signup = tables.signup
+    letters = select(_delivery.c.id).where(_delivery.c.subscriber_id == number)
+    address = select(_subscriber.c.email_key).where(_subscriber.c.id == number).scalar_subquery()
+    asked = or_(signup.c.delivery_id.in_(letters), func.lower(signup.c.email) == address)
+    connection.execute(delete(signup).where(asked))
 
 
 def _forget_events(connection: Connection, number: int) -> None:

@@ -18,6 +18,7 @@ from digestmail.storage.journal import Journal
 from digestmail.storage.plans import Shelf
 from digestmail.storage.saved import Saved
 from digestmail.storage.search import Search
+from digestmail.storage.signups import Signups
 from digestmail.storage.subscribers import Subscribers
 
 
@@ -40,6 +41,7 @@ class Store:
         self.feedback = Feedback(self._database)
         self.saved = Saved(self._database)
         self.erasures = Erasures(self._database)
+        self.signups = Signups(self._database)
         shelf = Shelf()
         self.deliveries = Deliveries(self._database, shelf)
         path = self._database.path

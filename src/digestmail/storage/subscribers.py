@@ -85,7 +85,7 @@ class Subscribers:
         table = tables.subscriber
         with self._database.write() as connection:
             for subscriber in subscribers:
-                values = _values(subscriber)
+                values = values_of(subscriber)
                 changes = {name: value for name, value in values.items() if name not in _FIXED}
                 same = table.c.email_key == values["email_key"]
                 done = connection.execute(update(table).where(same).values(**changes))
@@ -97,7 +97,7 @@ class Subscribers:
 
         What others change at the same time stays: whoever unsubscribes is not brought back by who saves a profile.
         """
-        table, values = tables.subscriber, _values(subscriber)
+        table, values = tables.subscriber, values_of(subscriber)
         same = (table.c.uid == subscriber.uid, table.c.status.in_(only))
         with self._database.write() as connection:
             changed = update(table).where(*same).values(**{name: values[name] for name in names})
@@ -111,7 +111,8 @@ class Subscribers:
             connection.execute(raised)
 
 
-def _values(subscriber: Subscriber) -> dict[str, Any]:
+def values_of(subscriber: Subscriber) -> dict[str, Any]:
+    """The row of a subscriber, but for its number."""
     return {
         "uid": subscriber.uid,
         "email": subscriber.email,

@@ -18,10 +18,11 @@ from sqlalchemy import (
     TypeDecorator,
     UniqueConstraint,
     false,
+    text,
 )
 
 #: the newest migration, which this version of digestmail needs
-SCHEMA_VERSION = "0007"
+SCHEMA_VERSION = "0008"
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -152,13 +153,15 @@ feedback = Table(
     Column("at", UtcDateTime, nullable=False),
 )
 
-#: one row per slot; the unique constraint is what makes a second run harmless
+#: one row per slot and kind; the unique constraint is what makes a second run harmless
 delivery = Table(
     "delivery",
     metadata,
     Column("id", Integer, primary_key=True),
     Column("subscriber_id", ForeignKey("subscriber.id"), nullable=False),
     Column("slot", Date, nullable=False),
+    # an issue, or a letter about the subscription itself
+    Column("kind", Text, nullable=False, server_default="issue"),
     Column("status", Text, nullable=False),
     # the compiled template it was planned with; none for plans that are older than this column
     Column("template", ForeignKey("template.hash")),
@@ -185,8 +188,15 @@ delivery = Table(
     # the last answer: its status code (RFC 3463, else RFC 5321) and its words
     Column("code", Text, nullable=False, server_default=""),
     Column("note", Text, nullable=False, default=""),
-    UniqueConstraint("subscriber_id", "slot", name="uq_delivery_slot"),
+    UniqueConstraint("subscriber_id", "slot", "kind", name="uq_delivery_slot"),
     Index("ix_delivery_status", "status", "slot"),
+    # letters are few, and must be found at once among any number of issues that wait
+    Index(
+        "ix_delivery_letter",
+        "next_at",
+        sqlite_where=text("kind <> 'issue'"),
+        postgresql_where=text("kind <> 'issue'"),
+    ),
     Index("ix_delivery_message_id", "message_id", unique=True),
 )
 
@@ -236,7 +246,7 @@ address_event = Table(
     Column("id", Integer, primary_key=True),
     # none when no subscriber could be made out
     Column("subscriber_id", ForeignKey("subscriber.id"), index=True),
-    Column("delivery_id", ForeignKey("delivery.id")),
+    Column("delivery_id", ForeignKey("delivery.id"), index=True),
     Column("at", UtcDateTime, nullable=False),
     Column("kind", Text, nullable=False),
     Column("source", Text, nullable=False),
@@ -305,6 +315,19 @@ tombstone = Table(
     metadata,
     Column("digest", Text, primary_key=True),
     Column("at", UtcDateTime, nullable=False),
+)
+
+#: who asks to be on the list, until they have confirmed it or a week has passed
+signup = Table(
+    "signup",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("at", UtcDateTime, nullable=False, index=True),
+    Column("email", Text, nullable=False),
+    # what the form said, by the names of its fields
+    Column("wishes", JSON, nullable=False),
+    # the letter that asks whether it was them; none while nobody has looked at it
+    Column("delivery_id", ForeignKey("delivery.id"), index=True),
 )
 
 #: what somebody did who may do it only so often: by address, by network, all together

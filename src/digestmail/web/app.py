@@ -1,5 +1,6 @@
 """The application, put together: routes, guards, errors → status."""
 
+import math
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
@@ -12,9 +13,9 @@ from fastapi.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.exceptions import HTTPException
 
 from digestmail import __version__
-from digestmail.errors import InputError, NotFoundError, StoreError
+from digestmail.errors import InputError, NotFoundError, StoreError, TooOften
 from digestmail.newsletter.overview import mark
-from digestmail.web import operations, papers, reactions, readers
+from digestmail.web import operations, papers, reactions, readers, subscribing
 from digestmail.web.access import Access, Traffic
 from digestmail.web.admin import pages as admin_pages
 from digestmail.web.admin import routes as admin
@@ -29,12 +30,20 @@ from digestmail.web.rendering import page
 
 #: requests that are worked on at once: each has a store of its own
 THREADS = 8
-_STATIC = {"style.css": "text/css; charset=utf-8"}
+_STATIC = {"style.css": "text/css; charset=utf-8", "zone.js": "text/javascript; charset=utf-8"}
 _A_DAY = "public, max-age=86400"
 
 
-def build_app(open_newsletter: Open, settings: WebSettings, trigger: Trigger | None = None) -> FastAPI:
-    """The web application of a newsletter; ``trigger`` starts a run where there is somebody who does."""
+def build_app(
+    open_newsletter: Open,
+    settings: WebSettings,
+    trigger: Trigger | None = None,
+    post: Callable[[], None] | None = None,
+) -> FastAPI:
+    """The web application of a newsletter.
+
+    ``trigger`` starts a run and ``post`` sends letters, where there is somebody who does: else the next run sends them.
+    """
     house = House(open_newsletter, settings)
 
     @asynccontextmanager
@@ -56,7 +65,8 @@ def build_app(open_newsletter: Open, settings: WebSettings, trigger: Trigger | N
     app.state.trigger = trigger
     app.state.traffic = traffic = Traffic()
     app.state.readiness = operations.Readiness()
-    for pages in (papers, readers, reactions, operations):
+    app.state.post = post or _nobody_writes
+    for pages in (papers, subscribing, readers, reactions, operations):
         app.include_router(pages.router)
     if settings.admin_token:
         attempts = Attempts(settings.admin_token, settings.wrong_tokens)
@@ -68,6 +78,7 @@ def build_app(open_newsletter: Open, settings: WebSettings, trigger: Trigger | N
     app.add_api_route("/static/{name}", _static, methods=["GET", "HEAD"], include_in_schema=False)
     for kind, status in ((NotFoundError, 404), (InputError, 422), (StoreError, 503)):
         app.add_exception_handler(kind, _told(status))
+    app.add_exception_handler(TooOften, _too_often)
     app.add_exception_handler(RequestValidationError, _told(404))
     app.add_exception_handler(HTTPException, _http_error)
     # the last one is the first to see a request
@@ -75,6 +86,10 @@ def build_app(open_newsletter: Open, settings: WebSettings, trigger: Trigger | N
     app.add_middleware(Guard, trusted_proxies=settings.trusted_proxies)
     app.add_middleware(Access, traffic=traffic)
     return app
+
+
+def _nobody_writes() -> None:
+    """The next run does."""
 
 
 def _to_login(_request: Request, _error: Exception) -> Response:
@@ -107,6 +122,13 @@ def _told(status: int) -> Callable[[Request, Exception], Response]:
         return page("message", request.app.state.house.settings, status, title=title, text=words or str(error))
 
     return handler
+
+
+def _too_often(request: Request, error: Exception) -> Response:
+    assert isinstance(error, TooOften)
+    answer = page("message", request.app.state.house.settings, 429, title="Not now", text=f"Sorry: {error}.")
+    answer.headers["Retry-After"] = str(max(1, math.ceil(error.wait.total_seconds())))
+    return answer
 
 
 def _http_error(request: Request, error: Exception) -> Response:

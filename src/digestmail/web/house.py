@@ -24,6 +24,8 @@ class WebSettings:
     #: the public address, without a slash at its end: links in mails and feeds begin with it
     base_url: str
     name: str = "Daily Papers"
+    #: whether strangers can put themselves on the list
+    subscribing: bool = True
     #: addresses and networks of proxies whose X-Forwarded-For is believed
     trusted_proxies: tuple[str, ...] = ()
     #: opens /admin and /api; None closes them

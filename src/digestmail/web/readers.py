@@ -79,7 +79,7 @@ def change_preferences(request: Request, token: str, form: Form) -> HTMLResponse
     """Save, or with the other button, only look at what that would bring."""
     house: House = request.app.state.house
     with house.newsletter() as newsletter:
-        reader = _reader(newsletter, token)
+        reader, form = _reader(newsletter, token), preferences.with_added(form)
         try:
             wished = preferences.with_wishes(reader, preferences.read_wishes(form))
         except preferences.WishError as error:

@@ -9,7 +9,7 @@ from urllib.parse import quote, urlencode, urlsplit
 import jinja2
 from fastapi.responses import HTMLResponse
 
-from digestmail.model import Paper
+from digestmail.model import Cadence, CadenceKind, Paper
 from digestmail.web.house import WebSettings
 
 #: headers of what is one reader's own
@@ -26,6 +26,7 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     env.filters |= {
+        "cadence": _cadence,
         "day": _day,
         "language_name": _language_name,
         "host": _host,
@@ -60,6 +61,17 @@ def paper_path(paper: Paper) -> str:
 
 def _day(day: date | None) -> str:
     return f"{day:%B} {day.day}, {day.year}" if day else ""
+
+
+def _cadence(cadence: Cadence) -> str:
+    days = ("Mondays", "Tuesdays", "Wednesdays", "Thursdays", "Fridays", "Saturdays", "Sundays")
+    match cadence.kind:
+        case CadenceKind.WEEKLY:
+            return f"On {days[cadence.weekday]}"
+        case CadenceKind.WEEKDAYS:
+            return "Monday to Friday"
+        case CadenceKind.DAILY:
+            return "Every day"
 
 
 def _language_name(code: str) -> str:

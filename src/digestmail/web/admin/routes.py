@@ -118,7 +118,7 @@ def delivery(request: Request, session: SessionOf, number: Number) -> HTMLRespon
         found, past = overview.delivery(newsletter, number)
     return admin_page(
         request, "delivery", session, delivery=found, past=past, decisions=list(resolve.Decision),
-        is_open=found.status in resolve.RESOLVABLE, can_resend=found.status in resolve.FINISHED,
+        is_open=found.status in resolve.RESOLVABLE, can_resend=resolve.can_resend(found),
     )  # fmt: skip
 
 

@@ -6,7 +6,17 @@ from typing import Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
-from digestmail.model import Attempt, AttemptEvent, Delivery, DeliveryStatus, Gate, Paper, Subscriber, SubscriberStatus
+from digestmail.model import (
+    Attempt,
+    AttemptEvent,
+    Delivery,
+    DeliveryKind,
+    DeliveryStatus,
+    Gate,
+    Paper,
+    Subscriber,
+    SubscriberStatus,
+)
 from digestmail.newsletter.overview import Answered, Past
 from digestmail.ranking.profile import format_keywords
 
@@ -113,6 +123,7 @@ class DeliveryOut(BaseModel):
     id: int
     subscriber: str
     slot: date
+    kind: DeliveryKind
     status: DeliveryStatus
     message_id: str | None
     generation: int
@@ -131,7 +142,7 @@ class DeliveryOut(BaseModel):
     @classmethod
     def of(cls, one: Delivery) -> "DeliveryOut":
         """As it is shown."""
-        same = ("id", "slot", "status", "generation", "attempts", "ambiguous", "code", "note", "planned_at")
+        same = ("id", "slot", "kind", "status", "generation", "attempts", "ambiguous", "code", "note", "planned_at")
         return cls(
             subscriber=one.subscriber.email,
             message_id=one.message_id or None,
