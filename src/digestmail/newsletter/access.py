@@ -35,11 +35,15 @@ def visitor(newsletter: Newsletter, purpose: Purpose, token: str) -> Visit:
 
 def issue_of(newsletter: Newsletter, visit: Visit) -> Delivery:
     """The issue that a link is about: its subject is the day. Raises NotFoundError."""
-    try:
-        slot = date.fromisoformat(visit.subject)
-    except ValueError:
-        raise NotFoundError("this link is about no issue") from None
-    delivery = newsletter.store.deliveries.of_slot(visit.subscriber.email, slot)
+    delivery = newsletter.store.deliveries.of_slot(visit.subscriber.email, slot_of(visit))
     if delivery is None or delivery.status in _NO_ISSUE:
         raise NotFoundError("there is no such issue")
     return delivery
+
+
+def slot_of(visit: Visit) -> date:
+    """The day that a link is about. Raises NotFoundError."""
+    try:
+        return date.fromisoformat(visit.subject)
+    except ValueError:
+        raise NotFoundError("this link is about no day") from None

@@ -7,7 +7,7 @@ word of whoever asked, and no address gets more than a few: nobody can be pester
 import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from digestmail.errors import AddressError, InputError, NotFoundError, TooOften
 from digestmail.mail.links import ascii_address
@@ -15,7 +15,7 @@ from digestmail.mail.message import message_id
 from digestmail.mail.tokens import Purpose
 from digestmail.model import DeliveryKind, Origin, Subscriber, SubscriberStatus
 from digestmail.newsletter import Newsletter
-from digestmail.newsletter.access import visitor
+from digestmail.newsletter.access import slot_of, visitor
 from digestmail.newsletter.preferences import Wishes, fields_of, read_wishes, with_wishes
 from digestmail.storage.limits import Limit
 from digestmail.storage.plans import KeptTemplate
@@ -124,7 +124,7 @@ def invitation(newsletter: Newsletter, token: str) -> Invitation:
     reader = visit.subscriber
     if reader.status in (SubscriberStatus.ACTIVE, SubscriberStatus.PAUSED):
         return Invitation(reader, settled=True)
-    wishes = newsletter.store.signups.wishes(reader.uid, date.fromisoformat(visit.subject))
+    wishes = newsletter.store.signups.wishes(reader.uid, slot_of(visit))
     if reader.status not in _ASKED or wishes is None:
         raise NotFoundError("this link is not good any more")
     return Invitation(_wished(reader, wishes), settled=False)
