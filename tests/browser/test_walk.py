@@ -36,6 +36,7 @@ def test_from_the_first_look_to_the_last_goodbye(tmp_path: Path, chromium: str, 
     with papers_site(tmp_path) as site, browsing(chromium, site) as browser:
         walk = Walk(site, new_page(browser, scripts=scripts), looks.at if scripts else _do_not_look)
         walk.subscribe()
+        walk.confirm()
         issue = walk.read_the_first_issue()
         walk.change_keywords(issue)
         walk.pause(issue)
@@ -61,10 +62,42 @@ class Walk:
         page.set_default_timeout(20_000)
 
     def subscribe(self) -> None:
-        self.page.goto(BASE)
+        page = self.page
+        page.goto(BASE)
         self.look("today")
-        # nobody can do so on the pages yet: whoever runs the newsletter puts them on the list
-        self.site.house.process("subscribe", READER, "-k", "attention")
+        page.get_by_role("navigation", name="Main").get_by_role("link", name="Subscribe").click()
+        self.look("subscribe")
+        self._address().fill("nobody")
+        self._keywords().fill("attention^many")
+        page.locator("form[method=post]").evaluate("form => form.noValidate = true")
+        self.press("Preview")
+        expect(self._keywords()).to_have_attribute("aria-invalid", "true")
+        expect(self._address()).to_have_attribute("aria-invalid", "true")
+        self.look("subscribe-errors")
+        self._address().fill(READER)
+        self._keywords().fill("attention")
+        page.get_by_label("Keyword to add, 1").fill("nonsense")
+        page.get_by_label("Its weight, 1").select_option("keep out")
+        self.press("Preview")
+        expect(page.get_by_role("link", name="Attention in Small Models")).to_be_visible()
+        expect(self._keywords()).to_have_value("attention\n-nonsense")
+        self.look("subscribe-preview")
+        assert self.site.postbox.to(READER) == []
+        self.press("Subscribe")
+        expect(page.get_by_role("heading", name="Look into your inbox")).to_be_visible()
+        self.look("asked")
+
+    def confirm(self) -> None:
+        letter = self.site.postbox.wait_for(READER, 1, f"{BASE}/c/")
+        [link] = set(re.findall(rf"{BASE}/c/\S+", text_of(letter)))
+        self.page.goto(link)
+        self.look("confirm")
+        # looking is not confirming: link scanners look, too
+        self.run()
+        assert self.issues() == 0
+        self.press("Yes, subscribe me")
+        expect(self.page.get_by_role("heading", name="You are subscribed")).to_be_visible()
+        self.look("welcome")
 
     def read_the_first_issue(self) -> EmailMessage:
         self.run()
@@ -208,6 +241,9 @@ class Walk:
     def next_issue(self) -> EmailMessage:
         self._read += 1
         return self.site.postbox.wait_for(READER, self._read, ISSUE)
+
+    def _address(self) -> Locator:
+        return self.page.get_by_label("Email address")
 
     def _keywords(self) -> Locator:
         return self.page.get_by_label(re.compile("^Keywords"))
