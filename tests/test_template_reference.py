@@ -13,6 +13,7 @@ from builders import issue, papers
 from digestmail.rendering.cards import Link, Personal, SharedCard
 from digestmail.rendering.environment import environment
 from digestmail.rendering.issue import Entry, Group, IssueContext, Section, issue_context
+from digestmail.rendering.letters import LetterContext
 from digestmail.rendering.passages import FollowUp
 from digestmail.rendering.reasons import Reason
 
@@ -27,6 +28,7 @@ TABLES: dict[str, tuple[type, ...]] = {
     "A reason of `card.why`": (Reason,),
     "A link of `card.links`": (Link,),
     "One of `followups`": (FollowUp,),
+    "A letter, `confirm` or `reminder`: this and nothing else": (LetterContext,),
 }
 
 

@@ -9,6 +9,7 @@ from digestmail.cli.common import DEFAULT_CONFIG, ConfigOption, out, print_json,
 from digestmail.config import json_schema
 from digestmail.errors import InputError
 from digestmail.keys import dkim_keys
+from digestmail.model import LETTERS
 from digestmail.wiring import open_templates, shipped
 
 config_app = typer.Typer(help="Check the configuration.", no_args_is_help=True)
@@ -50,7 +51,9 @@ def check(config: ConfigOption = DEFAULT_CONFIG) -> None:
     Exits with 78 when there is one.
     """
     settings = read_config(config)
-    open_templates(settings).load(settings.issue.template)
+    templates = open_templates(settings)
+    for name in (settings.issue.template, *LETTERS):
+        templates.load(name)
     dkim_keys(settings)
     sources = ", ".join(source.label for source in settings.sources)
     say(f"{config}: good ({sources} → {settings.transport.kind}, {len(settings.subscribers)} subscribers in the file)")

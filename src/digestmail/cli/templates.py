@@ -18,12 +18,11 @@ from digestmail.cli.common import (
 )
 from digestmail.errors import InputError, TemplateError
 from digestmail.mail.message import build_letter, build_message, message_id
-from digestmail.model import LETTER_LIFE, DeliveryKind
+from digestmail.model import LETTER_LIFE, LETTERS, DeliveryKind
 from digestmail.rendering.checking import LetterTrial, Trial, letter_trials, trials
 from digestmail.rendering.compile import Templates
 from digestmail.rendering.extremes import LETTER_UNTIL
 from digestmail.rendering.joining import joining_of
-from digestmail.rendering.letters import LETTERS
 from digestmail.wiring import open_templates
 
 app = typer.Typer(help="Try templates out.", no_args_is_help=True)

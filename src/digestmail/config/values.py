@@ -18,6 +18,7 @@ from email_validator import EmailNotValidError, validate_email
 
 from digestmail.errors import AddressError, InputError
 from digestmail.mail.links import BOUNCE_LOCAL_PART
+from digestmail.model import LETTERS
 from digestmail.ranking.profile import parse_keyword
 from digestmail.sources.arxiv.categories import ARCHIVES, normal
 from digestmail.text.clean import clean_line
@@ -131,9 +132,11 @@ def parse_domain_or_any(text: str) -> str:
 
 
 def parse_template(text: str) -> str:
-    """The name of a template: letters, digits, - and _. Raises InputError."""
+    """The name of a template of issues: letters, digits, - and _. Raises InputError."""
     if not _TEMPLATE.fullmatch(text):
         raise InputError(f"{text!r} is not the name of a template (letters, digits, - and _)")
+    if text in LETTERS:
+        raise InputError(f"{text!r} makes letters about subscriptions and no issues")
     return text
 
 

@@ -2,6 +2,7 @@
 
 from digestmail.model.deliveries import (
     LETTER_LIFE,
+    LETTERS,
     Attempt,
     AttemptEvent,
     Delivery,
@@ -41,6 +42,7 @@ from digestmail.model.readers import (
 from digestmail.model.sources import Change, ChangeKind, Covered, Gap, Inquiry, Quiet, Revision, Validators
 
 __all__ = [
+    "LETTERS",
     "LETTER_LIFE",
     "WEEKDAYS",
     "Attempt",

@@ -44,6 +44,8 @@ class DeliveryKind(StrEnum):
     REMINDER = "reminder"
 
 
+#: what is about a subscription and brings no papers; each has a template of its name
+LETTERS = (DeliveryKind.CONFIRM, DeliveryKind.REMINDER)
 #: for so long a confirmation is good, and letters are tried
 LETTER_LIFE = timedelta(hours=48)
 
@@ -98,7 +100,7 @@ class Delivery:
     @property
     def is_letter(self) -> bool:
         """Whether it goes to somebody about their subscription, and brings no papers."""
-        return self.kind is not DeliveryKind.ISSUE
+        return self.kind in LETTERS
 
     @cached_property
     def plan(self) -> Planned:

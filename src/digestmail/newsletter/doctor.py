@@ -7,11 +7,11 @@ from pathlib import Path
 
 from digestmail.errors import DigestmailError
 from digestmail.mail.tokens import Tokens
-from digestmail.model import MailingList
+from digestmail.model import LETTERS, MailingList
 from digestmail.newsletter.deliver import Message, finished
 from digestmail.protocols import Check, Probe, State
 from digestmail.rendering.budget import LIMIT
-from digestmail.rendering.checking import trials
+from digestmail.rendering.checking import letter_trials, trials
 from digestmail.rendering.compile import CompiledTemplate, Templates
 from digestmail.rendering.extremes import extremes
 from digestmail.rendering.joining import joining_of
@@ -58,6 +58,20 @@ def check_template(templates: Templates, name: str, *, followups: bool = False) 
     size = len(usual.rendered.html.encode())
     told = f"ten papers are {size / 1024:.0f} KB of HTML, the largest trial {largest / 1024:.0f} of {LIMIT // 1024} KB"
     yield Check(State.OK if largest <= LIMIT else State.FAILED, "size", told)
+    yield from _check_letters(templates)
+
+
+def _check_letters(templates: Templates) -> Iterator[Check]:
+    """Whether who signs up can be written to."""
+    for name in LETTERS:
+        faults = [
+            f"{trial.name}: {fault}" for trial in letter_trials(name, templates.load(name)) for fault in trial.faults
+        ]
+        if faults:
+            advice = f"'digestmail templates check {name}' tells all {len(faults)}"
+            yield Check(State.FAILED, "template", f"{name}: {'; '.join(faults[:_SHOWN])}", advice)
+        else:
+            yield Check(State.OK, "template", f"{name}: compiles, its letters are without a fault")
 
 
 def sample_message(

@@ -4,9 +4,10 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from html.parser import HTMLParser
 
-from digestmail.model import Issue, MailingList, Rendered, Subscriber
+from digestmail.model import DeliveryKind, Issue, MailingList, Rendered, Subscriber
 from digestmail.rendering.budget import LIMIT, fit
 from digestmail.rendering.compile import CompiledTemplate
 from digestmail.rendering.extremes import (
@@ -20,7 +21,7 @@ from digestmail.rendering.extremes import (
 )
 from digestmail.rendering.issue import render_issue
 from digestmail.rendering.joining import joining_of, rendered
-from digestmail.rendering.letters import CONFIRM, render_letter
+from digestmail.rendering.letters import render_letter
 from digestmail.rendering.lint import VOID
 from digestmail.text.quoted import quoted, unquoted
 
@@ -71,7 +72,7 @@ class LetterTrial:
 
 def letter_trials(name: str, template: CompiledTemplate) -> Iterator[LetterTrial]:
     """The letter ``name`` in every language and of hostile newsletters. Raises TemplateError."""
-    until = LETTER_UNTIL if name == CONFIRM else None
+    until = LETTER_UNTIL if name == DeliveryKind.CONFIRM else None
     for told, mailing_list, code in extreme_letters():
         said = render_letter(template, mailing_list, code, url=LETTER_URL, until=until)
         reader = extremes()["one paper"].subscriber
@@ -107,8 +108,8 @@ def _joined(joined: Rendered, plain: Rendered) -> Iterator[str]:
 def faults(issue: Issue, said: Rendered) -> tuple[str, ...]:
     """What is wrong with an issue in words; the same fault is told once."""
     page = read_page(said.html)
-    checks = (_size, _subject, _left_behind, _same_links, _way_out, _columns)
-    found = [*page.faults, *(fault for check in checks for fault in check(said, page)), *_papers(issue, said, page)]
+    checks = (_size, _subject, _left_behind, partial(_papers, issue), _same_links, _way_out, _columns)
+    found = [*page.faults, *(fault for check in checks for fault in check(said, page))]
     return tuple(dict.fromkeys(found))
 
 

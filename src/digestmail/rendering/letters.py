@@ -8,9 +8,6 @@ from digestmail.rendering.compile import CompiledTemplate
 from digestmail.rendering.language import language
 from digestmail.text.clean import clean_line
 
-#: templates that make letters and no issues
-LETTERS = CONFIRM, REMINDER = "confirm", "reminder"
-
 
 class LetterContext(TypedDict):
     """What the template of a letter is filled with."""
@@ -23,7 +20,7 @@ class LetterContext(TypedDict):
     direction: str
     #: where the reader confirms (`confirm`), or changes what they get (`reminder`)
     url: str
-    #: the day until which the link is good; none where it is good for ever. `{{ until\|day }}` writes it out
+    #: the day until which the link is good; none where it is good for ever. `{{ until|day }}` writes it out
     until: datetime | None
     #: the hour and minute of that day, in UTC
     time: str
