@@ -2,9 +2,14 @@
 
 import json
 import os
+import re
 import signal
 import time
+import urllib.request
+from email import message_from_bytes
+from email.policy import default
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
 
@@ -123,4 +128,59 @@ def test_killed_at_any_line_of_its_log_the_next_one_sends_everything_once(house:
     assert [house.sent(f"reader{n}@example.org") for n in range(3)] == [
         [["arxiv:2606.00002", "arxiv:2606.00001", "arxiv:2606.00000"]]
     ] * 3
+    house("audit")
+
+
+def asked(url: str, email: str) -> None:
+    """Somebody signs up."""
+    form = urlencode({"email": email, "keywords": "attention", "action": "subscribe"}).encode()
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with opener.open(f"{url}/subscribe", data=form, timeout=60) as answer:
+        assert "Look into your inbox" in answer.read().decode()
+
+
+def letters(house: House) -> list[tuple[str, str]]:
+    """Each letter in the outbox: to whom, and the link in it."""
+    found = []
+    for path in house.outbox:
+        message = message_from_bytes(path.read_bytes(), policy=default)
+        text = message.get_body(["plain"])
+        assert text
+        if link := re.search(r"http://\S+/c/\S+", text.get_content()):
+            found.append((str(message["To"]), link[0]))
+    return found
+
+
+def test_who_signs_up_is_written_to_at_once(house: House) -> None:
+    house.write(newsletter={**house.config["newsletter"], "base_url": "http://localhost:8000"})
+    with serving(house, "--listen", "127.0.0.1:0") as server:
+        url = server.url()
+        server.read_until("tick ended code=0")
+        asked(url, "ann@example.org")
+        server.read_until("delivery id=2 kind=confirm .* status=sent")
+        [(to, link)] = letters(house)
+        assert to == "ann@example.org"
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with opener.open(link.replace("http://localhost:8000", url), data=b"", timeout=60) as answer:
+            assert "You are subscribed" in answer.read().decode()
+        assert server.end() == 0
+    house.process("run")
+    assert len(house.sent("ann@example.org")) == 1
+    assert "Traceback" not in "".join(server.lines)
+
+
+def test_who_has_signed_up_when_the_server_is_killed_is_written_to_by_the_next(house: House) -> None:
+    house.write(newsletter={**house.config["newsletter"], "base_url": "http://localhost:8000"})
+    people = [f"reader{n}@example.org" for n in range(5)]
+    for number, email in enumerate(people):
+        with serving(house, "--listen", "127.0.0.1:0") as server:
+            url = server.url()
+            if number % 2:
+                server.read_until("tick ended")
+            asked(url, email)
+            server.end(signal.SIGKILL)
+    with serving(house, "--listen", "127.0.0.1:0") as server:
+        server.read_until("tick ended code=0")
+        assert server.end() == 0
+    assert sorted(to for to, _ in letters(house)) == people
     house("audit")

@@ -48,6 +48,25 @@ def test_killed_while_it_recovers_a_run_loses_and_repeats_nothing(smtp: Yard) ->
     assert table.bad == []
 
 
+def test_killed_at_any_place_a_run_sends_the_letter_to_who_signs_up_once(
+    smtp: Yard, tell: Callable[[object], None]
+) -> None:
+    table = Table()
+    for place in count(1, 2):
+        with smtp.world() as world:
+            world.sign_up("new@example.net")
+            ended = world.run(None, die_at=place)
+            if ended.code != _KILLED:
+                break
+            world.finish_day(None)
+            table.add(ended.points[-1], world.verdict())
+            assert world.letters() == [("new@example.net", "sent")]
+    tell(table)
+    assert table.bad == []
+    assert table.total.kills > 40
+    assert table.total.duplicates <= table.total.ambiguous
+
+
 @pytest.mark.parametrize("part", range(_PARTS))
 def test_killed_at_random_with_a_mail_server_that_errs_a_run_loses_and_repeats_nothing(
     unreliable: Yard, tell: Callable[[object], None], part: int

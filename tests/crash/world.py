@@ -147,6 +147,21 @@ class World:
         announce(self.folder / "papers.jsonl", range(self._announced, self._announced + papers))
         self._announced += papers
 
+    def sign_up(self, email: str) -> None:
+        """Somebody has asked on the pages to be on the list, and nobody has written to them."""
+        with closing(sqlite3.connect(self.folder / "digestmail.db")) as store, store:
+            store.execute(
+                "INSERT INTO signup (at, email, wishes) VALUES (?, ?, '{}')", (f"{datetime.now(UTC):%F %T.%f}", email)
+            )
+
+    def letters(self) -> list[tuple[str, str]]:
+        """Each letter: to whom, and what has become of it."""
+        with closing(sqlite3.connect(self.folder / "digestmail.db")) as store:
+            return store.execute(
+                "SELECT email, delivery.status FROM delivery JOIN subscriber ON subscriber.id = subscriber_id "
+                "WHERE kind <> 'issue'"
+            ).fetchall()
+
     def request(self, day: int | None = 0, **how: Any) -> dict[str, Any]:
         """A run of the first (0) or second (1) day, or of this moment (None)."""
         args = ["run"] if day is None else ["run", "--date", self._days[day].isoformat()]
