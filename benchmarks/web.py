@@ -108,7 +108,7 @@ def _prepare(folder: Path, number: int) -> None:
 @contextmanager
 def _digestmail(folder: Path) -> Iterator[tuple[str, int]]:
     command = [sys.executable, "-m", "digestmail", "serve", "--listen", "127.0.0.1:0"]
-    with _running(command, folder) as found:
+    with running(command, folder) as found:
         yield found
 
 
@@ -116,12 +116,12 @@ def _digestmail(folder: Path) -> Iterator[tuple[str, int]]:
 def _bare(folder: Path, body: bytes) -> Iterator[tuple[str, int]]:
     page = folder / "page.html"
     page.write_bytes(body)
-    with _running([sys.executable, "-c", _BARE, str(page)], folder) as found:
+    with running([sys.executable, "-c", _BARE, str(page)], folder) as found:
         yield found
 
 
 @contextmanager
-def _running(command: list[str], folder: Path) -> Iterator[tuple[str, int]]:
+def running(command: list[str], folder: Path) -> Iterator[tuple[str, int]]:
     """A server: where it listens, and its pid. Its log goes to a file, as a service's does."""
     log = folder / "server.log"
     with log.open("wb") as file, subprocess.Popen(command, cwd=folder, stderr=file) as process:  # noqa: S603 - ours
@@ -176,7 +176,7 @@ async def _work(
     while (asked := await queue.get()) is not None:
         due, path = asked
         try:
-            streams = streams or await _connect(url)
+            streams = streams or await connect(url)
             await _ask(*streams, path)
             spent.append(time.perf_counter() - due)
         except (OSError, asyncio.IncompleteReadError, ValueError) as error:
@@ -186,7 +186,7 @@ async def _work(
         streams[1].close()
 
 
-async def _connect(url: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+async def connect(url: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     host, _, port = url.removeprefix("http://").partition(":")
     return await asyncio.open_connection(host, int(port), limit=1 << 22)
 
@@ -202,7 +202,7 @@ async def _ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, path:
 
 
 async def _get(url: str, path: str) -> bytes:
-    reader, writer = await _connect(url)
+    reader, writer = await connect(url)
     try:
         return await _ask(reader, writer, path)
     finally:

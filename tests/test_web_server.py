@@ -129,3 +129,21 @@ def test_many_who_read_at_once_all_get_the_page(house: Served) -> None:
     assert len(found) == 200
     assert {status for status, _ in found} == {200}
     assert len({content for _, content in found}) == 1
+
+
+def test_a_small_page_is_sent_without_waiting_for_the_other_side(
+    house: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, found = ImpatientProtocol.data_received, []
+
+    def seen(protocol: ImpatientProtocol, data: bytes) -> None:
+        connection = protocol.transport.get_extra_info("socket")
+        found.append(connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+        real(protocol, data)
+
+    monkeypatch.setattr(ImpatientProtocol, "data_received", seen)
+    with closing(http.client.HTTPConnection(house.host, house.port, timeout=30)) as connection:
+        connection.request("GET", "/healthz")
+        assert connection.getresponse().status == 200
+    assert found
+    assert all(found)

@@ -10,8 +10,10 @@ from digestmail.newsletter.run import send_letters
 from digestmail.web.house import Open
 
 _log = logging.getLogger(__name__)
-#: the limit of letters is counted by the minute, and a server that was busy is asked again
-_AGAIN_SECONDS = 60.0
+# between two passes: many who ask at once share one, so that a flood of them takes no time from the pages
+_PAUSE_SECONDS = 0.5
+# for those who wait: letters are limited by the minute, and a mail server that was busy is asked again
+_AGAIN_SECONDS = 10.0
 
 
 class Mailroom:
@@ -23,7 +25,7 @@ class Mailroom:
 
     def __init__(self, open_newsletter: Open) -> None:
         self._open = open_newsletter
-        self._news = threading.Event()
+        self._news, self._over = threading.Event(), threading.Event()
         self._ending = False
         self._stop = Stop()
         self._thread = threading.Thread(target=self._work, name="letters")
@@ -35,6 +37,7 @@ class Mailroom:
     def __exit__(self, *_: object) -> None:
         if not self._ending:
             self.ask_to_stop()
+        self._over.set()
         self._news.set()
         self._thread.join()
 
@@ -51,12 +54,16 @@ class Mailroom:
         self._news.set()
 
     def _work(self) -> None:
-        again = None
-        while not self._ending:
-            self._news.wait(again)
+        while True:
+            self._news.wait()
             self._news.clear()
-            if not self._ending:
-                again = None if self._write() else _AGAIN_SECONDS
+            if self._ending:
+                return
+            if self._write():
+                self._over.wait(_PAUSE_SECONDS)
+            else:
+                self._over.wait(_AGAIN_SECONDS)
+                self._news.set()
 
     def _write(self) -> bool:
         """Whether nobody waits for a letter any more."""

@@ -93,6 +93,9 @@ class ImpatientProtocol(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait."""
         super().connection_made(transport)
+        # a small page would wait 40 ms for the other side to say that it has the headers (RFC 896 meets RFC 1122
+        # §4.2.3.2); asyncio turns that off only for sockets that name their protocol, which ours do not
+        transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._wait()
 
     def data_received(self, data: bytes) -> None:
