@@ -11,9 +11,8 @@ import pytest
 from starlette.testclient import TestClient
 
 from builders import NOON, TODAY, paper, papers
-from digestmail.mail.links import pages_of, path
+from digestmail.mail.links import pages_of
 from digestmail.mail.tokens import Purpose
-from digestmail.model import Subscriber
 from digestmail.newsletter import Newsletter
 from digestmail.newsletter.deliver import joining_for, message_of
 from digestmail.newsletter.inbound import Outcome, receive
@@ -24,9 +23,8 @@ from digestmail.protocols import Letter
 from digestmail.ranking.profile import format_keywords
 from digestmail.storage.store import Store
 from newsletters import newsletter, subscription
-from pages import links, site
+from pages import READER, door, links, reader, site
 
-READER = "reader@example.org"
 HOSTILE = "<img src=x onerror=alert(1)> quantization {{ 7 * 7 }}"
 
 
@@ -40,20 +38,8 @@ def daily(store: Store) -> Newsletter:
     return daily
 
 
-@pytest.fixture
-def client(daily: Newsletter) -> Iterator[TestClient]:
-    with site(daily) as asking:
-        yield asking
-
-
-def reader(daily: Newsletter) -> Subscriber:
-    found = daily.store.subscribers.find(READER)
-    assert found
-    return found
-
-
 def at(daily: Newsletter, purpose: Purpose = Purpose.FEEDBACK) -> str:
-    return path(daily.tokens, purpose, reader(daily), "" if purpose is Purpose.SAVED else str(TODAY))
+    return door(daily, purpose)
 
 
 def keywords(daily: Newsletter) -> list[str]:
@@ -68,7 +54,7 @@ def number_of(client: TestClient, where: str, title: str) -> int:
 
 @pytest.mark.parametrize("purpose", [Purpose.FEEDBACK, Purpose.ISSUE])
 def test_a_link_is_about_one_issue_of_one_reader(daily: Newsletter, client: TestClient, purpose: Purpose) -> None:
-    uid, door, day = reader(daily).uid, at(daily, purpose)[:3], str(TODAY)
+    uid, begin, day = reader(daily).uid, at(daily, purpose)[:3], str(TODAY)
     bad = [
         daily.tokens.link(purpose, uid, subject="2026-06-29"),
         daily.tokens.link(purpose, uid, subject="yesterday"),
@@ -79,7 +65,7 @@ def test_a_link_is_about_one_issue_of_one_reader(daily: Newsletter, client: Test
         at(daily, purpose)[3:].replace(day, "2026-06-29"),
     ]
     assert client.get(at(daily, purpose)).status_code == 200
-    answers = [client.get(door + token) for token in bad]
+    answers = [client.get(begin + token) for token in bad]
     assert {(answer.status_code, answer.text) for answer in answers} == {(404, client.get("/nothing").text)}
 
 
