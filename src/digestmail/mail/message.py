@@ -19,12 +19,13 @@ import unicodedata
 from collections.abc import Callable
 from datetime import date, datetime
 from email import message_from_string
-from email.header import Header, decode_header, make_header
+from email.header import decode_header, make_header
 from email.utils import format_datetime, parseaddr
 from functools import lru_cache
 from typing import NamedTuple
 
 from digestmail.errors import MessageError
+from digestmail.mail.encoded_words import encoded_words
 from digestmail.mail.links import Routes, ascii_address, is_public, mailto, plain_routes
 from digestmail.model import DeliveryKind, Encoded, Envelope, Issue, MailingList, Rendered, Subscriber
 from digestmail.text.clean import clean_line
@@ -33,7 +34,7 @@ from digestmail.text.quoted import ended, quoted
 _LINE = 76  # RFC 2047 §2: a line that holds an encoded word
 _PLAIN = 60  # ASCII text up to here fits in one line beside any header name used here
 _LONGEST_LINE = 998  # RFC 5322 §2.1.1
-_ID_LENGTH, _ID_BYTES = 26, 20  # base32 digits, 130 bits; what holds them, in whole groups of digits
+_ID_LENGTH, _ID_BITS = 26, 130  # base32 digits, and what they hold
 _LABEL = 63  # RFC 1035 §2.3.4; a List-Id ends at 255 (RFC 2919 §3)
 _NOT_LABEL = re.compile(r"[^a-z0-9]+")
 _SENDER_ID = 12  # Gmail's Feedback-ID wants 5 to 15 characters
@@ -73,7 +74,20 @@ def message_id(
     # the first issue keeps the id it had before there were generations and letters
     rest = (f"|{generation}" if generation else "") + ("" if kind is DeliveryKind.ISSUE else f"|{kind}")
     digest = hmac.digest(subscriber.uid.encode(), f"{sender}|{slot.isoformat()}{rest}".encode(), hashlib.sha256)
-    return f"<{base64.b32encode(digest[:_ID_BYTES]).decode().lower()[:_ID_LENGTH]}@{sender.rpartition('@')[2]}>"
+    return f"<{_digits(digest)}@{sender.rpartition('@')[2]}>"
+
+
+# two digits of base32 (RFC 4648 §6), in lower case; the standard library takes five times as long
+_PAIRS = [
+    first + second for first in "abcdefghijklmnopqrstuvwxyz234567" for second in "abcdefghijklmnopqrstuvwxyz234567"
+]
+_SHIFTS = range(_ID_BITS - 10, -1, -10)
+
+
+def _digits(digest: bytes) -> str:
+    """The first 130 bits of a digest as 26 digits."""
+    number = int.from_bytes(digest) >> (8 * len(digest) - _ID_BITS)
+    return "".join([_PAIRS[number >> shift & 1023] for shift in _SHIFTS])
 
 
 def build_message(issue: Issue, words: Rendered | Encoded, routes: Routes | None = None) -> Envelope:
@@ -247,7 +261,7 @@ def _text(text: str) -> str:
     if text.isascii() and len(text) <= _PLAIN and "=?" not in text:
         return text
     # Subject and List-Id are the longest names that carry text, and equally long
-    return Header(text, "utf-8", maxlinelen=_LINE, header_name="List-Id").encode(linesep="\r\n")
+    return encoded_words(text, len("Subject: "))
 
 
 def _subject(text: str) -> str:

@@ -1,5 +1,6 @@
 """What an issue is made of: papers with reasons, and who sends them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import NamedTuple
@@ -224,11 +225,8 @@ class Rendered:
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """An issue in words, its bodies as mail carries them: quoted-printable, CRLF (RFC 2045 §6.7), in pieces to join.
-
-    Copying 40 KB from one join to the next takes longer than making most of the pieces.
-    """
+    """An issue in words, its bodies as mail carries them: quoted-printable, CRLF (RFC 2045 §6.7), in pieces to join."""
 
     subject: str
-    html: tuple[bytes, ...]
-    text: tuple[bytes, ...]
+    html: Sequence[bytes]
+    text: Sequence[bytes]

@@ -157,13 +157,17 @@ def spans(marked: Iterable[Hit], field: Field) -> list[tuple[int, int]]:
     return [span for hit in marked for one in hit.places if one.field is field and one.written for span in one.spans]
 
 
+_NONE = frozenset[Hit]()
 _Marks = tuple[bytes, bytes]
 _MarksKey = tuple[Shared, frozenset[Hit]]
 
 
 def _marked(key: _MarksKey) -> _Marks:
     shared, marked = key
-    return _marked_title(key)[0], quoted(shared.abstract.html(spans(marked, Field.ABSTRACT)))
+    title, found = _marked_title(key)[0], spans(marked, Field.ABSTRACT)
+    if marked and not found:  # an abstract without marks is the same for all
+        return title, QUOTED_MARKS[shared, _NONE][1]
+    return title, quoted(shared.abstract.html(found))
 
 
 def _marked_title(key: _MarksKey) -> _Marks:

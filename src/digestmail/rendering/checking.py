@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from html.parser import HTMLParser
@@ -21,6 +21,7 @@ from digestmail.rendering.extremes import (
 )
 from digestmail.rendering.issue import render_issue
 from digestmail.rendering.joining import joining_of, rendered
+from digestmail.rendering.language import language
 from digestmail.rendering.letters import render_letter
 from digestmail.rendering.lint import VOID
 from digestmail.text.quoted import quoted, unquoted
@@ -76,16 +77,26 @@ def letter_trials(name: str, template: CompiledTemplate) -> Iterator[LetterTrial
     for told, mailing_list, code in extreme_letters():
         said = render_letter(template, mailing_list, code, url=LETTER_URL, until=until)
         reader = extremes()["one paper"].subscriber
-        yield LetterTrial(told, mailing_list, reader, said, tuple(_letter_faults(said)))
+        day = language(code).date(until) if until else ""
+        yield LetterTrial(told, mailing_list, reader, said, letter_faults(mailing_list, said, until=day))
 
 
-def _letter_faults(said: Rendered) -> Iterator[str]:
+def letter_faults(mailing_list: MailingList, said: Rendered, *, until: str) -> tuple[str, ...]:
+    """What is wrong with a letter in words; ``until`` is the day that it must tell, as it must tell it, or empty."""
     page = read_page(said.html)
-    yield from page.faults
-    for check in (_size, _subject, _left_behind, _same_links, _columns):
-        yield from check(said, page)
+    needed = {"the name of the newsletter": mailing_list.name, "until when its link is good": until}
+    checks = (_size, _subject, _left_behind, partial(_needed, needed), _same_links, _columns)
+    found = [*page.faults, *(fault for check in checks for fault in check(said, page))]
     if LETTER_URL not in page.links:
-        yield "the link that the letter is for is not in it"
+        found.append("the link that the letter is for is not in it")
+    return tuple(dict.fromkeys(found))
+
+
+def _needed(needed: Mapping[str, str], said: Rendered, page: Page) -> Iterator[str]:
+    for part, told in (("HTML", _letters(page.text)), ("text", _letters(said.text))):
+        for what, words in needed.items():
+            if _letters(_INVISIBLE.sub("", words))[:_TITLE_SHOWN] not in told:
+                yield f"the {part} lacks {what}"
 
 
 def trials(template: CompiledTemplate) -> Iterator[Trial]:

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import lru_cache, partial
-from itertools import chain
+from itertools import chain, count
 from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from jinja2 import meta
 
@@ -44,11 +44,33 @@ _WHY = "is one reader's own: print all of it, 'card.reasons', or the first, 'car
 Picks = Callable[[tuple[bytes, ...]], tuple[bytes, ...]]
 
 
-class SharedShell(NamedTuple):
-    """All around the cards: each place is one of ``Own.words``, by its number, or a card."""
+class Shell(NamedTuple):
+    """One part of all around the cards, taken apart so that filling it takes no step for each place."""
 
-    html: Slotted
-    text: Slotted
+    #: what stands between the places, and room for what belongs there, each in pieces
+    texts: list[tuple[bytes, ...]]
+    #: of ``Own.words`` those that are shown, once for each place, and how each is wrapped
+    pick: Callable[[tuple[Any, ...]], tuple[Any, ...]]
+    wrappings: tuple[tuple[int, int] | None, ...]
+    #: these words and then all cards, in the order of the places
+    order: Callable[[tuple[Any, ...]], tuple[Any, ...]]
+
+    @classmethod
+    def of(cls, part: Slotted) -> Self:
+        """From the part as it was filled."""
+        words = [place for place in part.places if place.name != CARD]
+        texts = list(chain.from_iterable(((text,), ()) for text in part.texts))[:-1]
+        numbers = count()
+        order = [len(words) + place.at if place.name == CARD else next(numbers) for place in part.places]
+        pick = _picking(tuple(place.at for place in words))
+        return cls(texts, pick, tuple(place.wrapped for place in words), _picking(tuple(order)))
+
+
+class SharedShell(NamedTuple):
+    """All around the cards."""
+
+    html: Shell
+    text: Shell
 
 
 class CardPieces(NamedTuple):
@@ -100,7 +122,7 @@ class SharedPieces:
     def _shell(self, shape: Shape, full: tuple[bool, ...]) -> SharedShell | None:
         said = context(shape, _own_slots(shape, full), _card_slots(shape))
         try:
-            return SharedShell(self._html.shell(said), self._text.shell(said))
+            return SharedShell(Shell.of(self._html.shell(said)), Shell.of(self._text.shell(said)))
         except NotShared as fault:
             self._note(fault)
             return None
@@ -152,7 +174,7 @@ def _picks(card: Slotted, part: str, start: int) -> Picks:
 
 @lru_cache(maxsize=64)  # most cards of a template have the same places, and are to have the same object
 def _picking(order: tuple[int, ...]) -> Picks:
-    return itemgetter(*order) if len(order) > 1 else lambda row: (row[order[0]],)
+    return itemgetter(*order) if len(order) > 1 else lambda row: tuple([row[at] for at in order])
 
 
 def _own_slots(shape: Shape, full: Sequence[bool] = (), rule: str = "") -> Own:
