@@ -265,6 +265,7 @@ def test_a_pause_needs_a_day_ahead(daily: Newsletter, client: TestClient, until:
     answer = client.post(f"{at(daily)}/pause", data={"until": until})
     assert answer.status_code == 422
     assert 'id="until-problem"' in answer.text
+    assert f'type="date" value="{until}"' in answer.text
     assert reader(daily).status is SubscriberStatus.ACTIVE
 
 
