@@ -3,7 +3,6 @@
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from urllib.parse import quote
 
 from digestmail.model import Paper
 from digestmail.text.clean import clean_line
@@ -69,7 +68,7 @@ def _name(name: str) -> str:
 
 def _verbatim(value: str) -> str:
     """What is no text: as it is, but for what ends it."""
-    return re.sub(r"[{}\s\\]", lambda one: quote(one[0]), value)
+    return re.sub(r"[{}\s\\]", lambda one: "".join(f"%{byte:02X}" for byte in one[0].encode()), value)
 
 
 def _record(paper: Paper) -> str:
