@@ -3,11 +3,17 @@
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
 
 from digestmail.storage.store import Store
+
+if TYPE_CHECKING:
+    from starlette.testclient import TestClient
+
+    from digestmail.newsletter import Newsletter
 
 # asserts there say what they compare, too
 pytest.register_assert_rewrite("digestmail.testing.contracts")
@@ -42,6 +48,16 @@ def store(tmp_path: Path) -> Iterator[Store]:
     store = Store(f"sqlite:///{tmp_path / 'digestmail.db'}")
     yield store
     store.close()
+
+
+@pytest.fixture
+def client(daily: "Newsletter") -> "Iterator[TestClient]":
+    """The pages of the newsletter that a module of tests has as ``daily``."""
+    # imported here: most tests have no use for a web framework
+    from pages import site
+
+    with site(daily) as asking:
+        yield asking
 
 
 @pytest.fixture

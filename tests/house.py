@@ -68,12 +68,13 @@ class House:
         assert done.code == code, done
         return done
 
-    def process(self, *arguments: str, code: int = 0) -> Done:
-        """Run the installed command in a process of its own; never a traceback."""
+    def process(self, *arguments: str, code: int = 0, typed: str = "") -> Done:
+        """Run the installed command in a process of its own, with what is typed when it asks; never a traceback."""
         done = subprocess.run(
             [sys.executable, "-m", "digestmail", *arguments],
             cwd=self.folder,
             env={**os.environ, **_ENVIRONMENT},
+            input=typed,
             capture_output=True,
             text=True,
             timeout=120,

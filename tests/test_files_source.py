@@ -100,6 +100,12 @@ def test_the_work_of_an_entry_is_known_by_the_best_that_it_tells(read: Read, fie
     assert paper.key == key
 
 
+def test_names_may_begin_with_a_command_or_be_called_others_in_braces(read: Read) -> None:
+    authors = r"\'Elie Cartan and \AA ke Sj\"o  AND" + "\n" + r" {Others} and Smith and Sons, Ltd. and others"
+    (paper,) = papers_of(read("x.bib", f"@misc{{k, title={{T}}, author={{{authors}}}}}"))
+    assert readable(paper).authors == ("Élie Cartan", "Åke Sjö", "Others", "Smith", "Ltd. Sons")
+
+
 @pytest.mark.parametrize(
     ("fields", "published"),
     [

@@ -11,9 +11,8 @@ import pytest
 from starlette.testclient import TestClient
 
 from builders import NOON, TODAY, paper, papers
-from digestmail.mail.links import pages_of, path
+from digestmail.mail.links import pages_of
 from digestmail.mail.tokens import Purpose
-from digestmail.model import Subscriber
 from digestmail.newsletter import Newsletter
 from digestmail.newsletter.deliver import joining_for, message_of
 from digestmail.newsletter.inbound import Outcome, receive
@@ -24,9 +23,8 @@ from digestmail.protocols import Letter
 from digestmail.ranking.profile import format_keywords
 from digestmail.storage.store import Store
 from newsletters import newsletter, subscription
-from pages import links, site
+from pages import READER, door, links, reader, site
 
-READER = "reader@example.org"
 HOSTILE = "<img src=x onerror=alert(1)> quantization {{ 7 * 7 }}"
 
 
@@ -40,20 +38,8 @@ def daily(store: Store) -> Newsletter:
     return daily
 
 
-@pytest.fixture
-def client(daily: Newsletter) -> Iterator[TestClient]:
-    with site(daily) as asking:
-        yield asking
-
-
-def reader(daily: Newsletter) -> Subscriber:
-    found = daily.store.subscribers.find(READER)
-    assert found
-    return found
-
-
 def at(daily: Newsletter, purpose: Purpose = Purpose.FEEDBACK) -> str:
-    return path(daily.tokens, purpose, reader(daily), "" if purpose is Purpose.SAVED else str(TODAY))
+    return door(daily, purpose)
 
 
 def keywords(daily: Newsletter) -> list[str]:
@@ -68,7 +54,7 @@ def number_of(client: TestClient, where: str, title: str) -> int:
 
 @pytest.mark.parametrize("purpose", [Purpose.FEEDBACK, Purpose.ISSUE])
 def test_a_link_is_about_one_issue_of_one_reader(daily: Newsletter, client: TestClient, purpose: Purpose) -> None:
-    uid, door, day = reader(daily).uid, at(daily, purpose)[:3], str(TODAY)
+    uid, begin, day = reader(daily).uid, at(daily, purpose)[:3], str(TODAY)
     bad = [
         daily.tokens.link(purpose, uid, subject="2026-06-29"),
         daily.tokens.link(purpose, uid, subject="yesterday"),
@@ -79,7 +65,7 @@ def test_a_link_is_about_one_issue_of_one_reader(daily: Newsletter, client: Test
         at(daily, purpose)[3:].replace(day, "2026-06-29"),
     ]
     assert client.get(at(daily, purpose)).status_code == 200
-    answers = [client.get(door + token) for token in bad]
+    answers = [client.get(begin + token) for token in bad]
     assert {(answer.status_code, answer.text) for answer in answers} == {(404, client.get("/nothing").text)}
 
 
@@ -257,10 +243,10 @@ class _Box:
         self.looks.append(look)
 
 
-def answered(daily: Newsletter, token: str, body: str) -> tuple[list[Outcome], _Box]:
+def answered(daily: Newsletter, token: str, body: str, *, dry_run: bool = False) -> tuple[list[Outcome], _Box]:
     head = f"From: Ann <someone@else.example>\r\nTo: papers@example.org\r\nSubject: Re: feedback {token}\r\n\r\n"
     box = _Box((head + body).encode())
-    return list(receive(daily, box)), box
+    return list(receive(daily, box, dry_run=dry_run)), box
 
 
 def test_a_mail_says_what_its_reader_thinks_of_papers_by_their_numbers(daily: Newsletter) -> None:
@@ -295,3 +281,83 @@ def test_a_mail_that_proves_nothing_or_asks_for_nothing_is_for_a_person(daily: N
     assert outcome.decision.startswith("unproven")
     assert box.looks == [True]
     assert not reader(daily).profile.has_opinions
+
+
+def test_a_mail_mutes_the_weightiest_keyword_of_a_paper_and_puts_it_back_as_it_was(daily: Newsletter) -> None:
+    [delivery] = daily.store.deliveries.find()
+    token = daily.tokens.link(Purpose.FEEDBACK, reader(daily).uid, subject=str(TODAY))
+    titles = [ranked.paper.title for ranked in numbered(daily, delivery)]
+    number = titles.index("Pruning Cabbages") + 1
+    [weightiest, other] = [match.keyword for match in numbered(daily, delivery)[number - 1].matches]
+    [muted] = [keyword for keyword in keywords(daily) if weightiest in keyword]
+    [outcome], box = answered(daily, token, f"mute {number}\r\n")
+    assert outcome.decision == f"noted: mute {number} ({muted})"
+    assert box.looks == [False]
+    assert muted not in keywords(daily)
+    assert any(other in keyword for keyword in keywords(daily))
+    # the same mail, read once more, does not go on to the next keyword
+    [outcome], _ = answered(daily, token, f"Mute {number}.\r\n")
+    assert outcome.decision == f"noted: mute {number}"
+    assert len(keywords(daily)) == 2
+    for told in (f"noted: undo {number} ({muted})", f"noted: undo {number}"):
+        [outcome], _ = answered(daily, token, f"undo {number}\r\n")
+        assert outcome.decision == told
+        assert sorted(keywords(daily)) == sorted(["quantization^2", "pruning", "[roots] cabbages"])
+    events = daily.store.addresses.list(READER)
+    assert [(event.decision, event.note, event.slot) for event in events] == [
+        (f"noted: undo {number}", muted, TODAY),
+        (f"noted: mute {number}", muted, TODAY),
+    ]
+
+
+def test_undoing_brings_back_only_what_a_mail_has_muted_by_this_paper(daily: Newsletter) -> None:
+    [delivery] = daily.store.deliveries.find()
+    token = daily.tokens.link(Purpose.FEEDBACK, reader(daily).uid, subject=str(TODAY))
+    titles = [ranked.paper.title for ranked in numbered(daily, delivery)]
+    number, another = titles.index("Quantization number 0") + 1, titles.index("Pruning Cabbages") + 1
+    subscribe(daily, subscription(READER, ["cabbages"]))
+    answered(daily, token, f"more {number}\r\nundo {number}\r\n")
+    assert keywords(daily) == ["cabbages"]
+    subscribe(daily, subscription(READER, ["quantization^2", "title:quantization", "cabbages"]))
+    answered(daily, token, f"mute {number}\r\nundo {another}\r\n")
+    assert keywords(daily) == ["title:quantization", "cabbages"]
+
+
+def test_a_mail_mutes_all_keywords_that_a_card_tells_as_one(store: Store) -> None:
+    store.corpus.add(papers(1), NOON)
+    daily = newsletter(store)
+    subscribe(daily, subscription(READER, ["quantization^2", "title:quantization", "pruning"]))
+    run(daily)
+    token = daily.tokens.link(Purpose.FEEDBACK, reader(daily).uid, subject=str(TODAY))
+    [outcome], _ = answered(daily, token, "mute 1\r\n")
+    assert outcome.decision == "noted: mute 1 (quantization^2, title:quantization)"
+    assert keywords(daily) == ["pruning"]
+    answered(daily, token, "undo 1\r\n")
+    assert sorted(keywords(daily)) == ["pruning", "quantization^2", "title:quantization"]
+
+
+def test_a_dry_run_of_a_mail_that_mutes_changes_nothing(daily: Newsletter) -> None:
+    token = daily.tokens.link(Purpose.FEEDBACK, reader(daily).uid, subject=str(TODAY))
+    before = keywords(daily)
+    [outcome], _ = answered(daily, token, "mute 1\r\n", dry_run=True)
+    assert outcome.decision.startswith("noted: mute 1 (")
+    assert keywords(daily) == before
+    assert not daily.store.addresses.list(READER)
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [(["quantization"], "kept in a file"), ([], "no keyword brought this paper")],
+)
+def test_what_a_mail_cannot_mute_is_for_a_person_and_the_rest_is_done(store: Store, words: list[str], why: str) -> None:
+    store.corpus.add(papers(2), NOON)
+    daily = newsletter(store, subscriptions=[subscription(READER, words)])
+    sync(daily)
+    run(daily)
+    token = daily.tokens.link(Purpose.FEEDBACK, reader(daily).uid, subject=str(TODAY))
+    [outcome], box = answered(daily, token, "mute 1\r\nmore 2\r\n")
+    assert outcome.decision.startswith("noted: more 2, not mute 1: ")
+    assert why in outcome.decision
+    assert box.looks == [True]
+    assert len(reader(daily).profile.liked) == 1
+    assert keywords(daily) == words

@@ -1,7 +1,6 @@
 """A reader's own pages: unsubscribe, preferences, pause, take along, erase."""
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 
@@ -9,18 +8,16 @@ import pytest
 from starlette.testclient import TestClient
 
 from builders import NOON, TODAY, paper, papers
-from digestmail.mail.links import path
 from digestmail.mail.tokens import Purpose, Tokens
-from digestmail.model import DeliveryStatus, Subscriber, SubscriberStatus
+from digestmail.model import DeliveryStatus, SubscriberStatus
 from digestmail.newsletter import Newsletter
 from digestmail.newsletter.audit import audit
 from digestmail.newsletter.run import run
 from digestmail.newsletter.subscribe import Change, import_subscriptions, subscribe, sync
 from digestmail.storage.store import Store
 from newsletters import newsletter, subscription
-from pages import links, site
+from pages import READER, door, form, links, reader, site
 
-READER = "reader@example.org"
 ONE_CLICK = {"List-Unsubscribe": "One-Click"}
 
 
@@ -33,25 +30,8 @@ def daily(store: Store) -> Newsletter:
     return daily
 
 
-@pytest.fixture
-def client(daily: Newsletter) -> Iterator[TestClient]:
-    with site(daily) as asking:
-        yield asking
-
-
-def reader(daily: Newsletter) -> Subscriber:
-    found = daily.store.subscribers.find(READER)
-    assert found
-    return found
-
-
 def at(daily: Newsletter, purpose: Purpose = Purpose.PREFERENCES) -> str:
-    return path(daily.tokens, purpose, reader(daily))
-
-
-def profile(**fields: str) -> dict[str, str]:
-    usual = {"keywords": "quantization", "gate": "normal", "cadence": "daily", "timezone": "UTC", "language": ""}
-    return {**usual, "papers": "", **fields}
+    return door(daily, purpose)
 
 
 # -- doors -----------------------------------------------------------------------------------------------------------
@@ -61,7 +41,7 @@ def profile(**fields: str) -> dict[str, str]:
 def test_every_token_that_is_not_good_gets_the_same_page(
     daily: Newsletter, client: TestClient, purpose: Purpose
 ) -> None:
-    door, uid = at(daily, purpose)[:3], reader(daily).uid
+    begin, uid = at(daily, purpose)[:3], reader(daily).uid
     good = daily.tokens.link(purpose, uid)
     bad = {
         "flipped": good[:-1] + ("A" if good[-1] != "A" else "B"),
@@ -73,11 +53,11 @@ def test_every_token_that_is_not_good_gets_the_same_page(
         "long": "x" * 3000,
         "signs": "%00%ff<script>",
     }
-    assert client.get(door + good).status_code == 200
-    answers = {name: client.get(door + token) for name, token in bad.items()}
+    assert client.get(begin + good).status_code == 200
+    answers = {name: client.get(begin + token) for name, token in bad.items()}
     assert {answer.status_code for answer in answers.values()} == {404}
     assert {answer.text for answer in answers.values()} == {client.get("/nothing").text}
-    assert {client.post(door + token).status_code for token in bad.values()} <= {404, 405}
+    assert {client.post(begin + token).status_code for token in bad.values()} <= {404, 405}
 
 
 def test_a_readers_page_is_kept_by_no_cache_and_leads_nowhere_by_referrer(
@@ -167,7 +147,7 @@ def test_the_config_file_does_not_bring_back_who_has_left_by_a_link(store: Store
 
 
 def test_saving_changes_all_that_the_form_has(daily: Newsletter, client: TestClient) -> None:
-    form = profile(
+    asked = form(
         action="save",
         keywords='"mixture of experts"^3\r\n\r\n-survey\r\n[systems] caching',
         gate="strict",
@@ -176,7 +156,7 @@ def test_saving_changes_all_that_the_form_has(daily: Newsletter, client: TestCli
         language="de",
         papers="7",
     )
-    answer = client.post(at(daily), data=form)
+    answer = client.post(at(daily), data=asked)
     assert answer.status_code == 200
     assert "Saved" in answer.text
     now = reader(daily)
@@ -188,7 +168,7 @@ def test_saving_changes_all_that_the_form_has(daily: Newsletter, client: TestCli
 def test_a_preview_shows_what_would_have_come_and_saves_nothing(daily: Newsletter, client: TestClient) -> None:
     before = reader(daily)
     words = "pruning\nNever Written Anywhere\nnumber"
-    text = client.post(at(daily), data=profile(action="preview", keywords=words)).text
+    text = client.post(at(daily), data=form(action="preview", keywords=words)).text
     assert "Pruning number 0" in text
     assert "Never written in these days" in text
     assert "Noise: 89% of all papers have it" in text
@@ -215,7 +195,7 @@ def test_a_mistake_is_told_beside_its_field_and_what_was_typed_stays(
     daily: Newsletter, client: TestClient, field: str, value: str, told: str
 ) -> None:
     before = reader(daily)
-    answer = client.post(at(daily), data=profile(action="save", **{field: value}))
+    answer = client.post(at(daily), data=form(action="save", **{field: value}))
     assert answer.status_code == 422
     assert told in answer.text
     assert f'id="{field}-problem"' in answer.text
@@ -225,7 +205,7 @@ def test_a_mistake_is_told_beside_its_field_and_what_was_typed_stays(
 def test_what_a_reader_types_is_text_and_nothing_else(daily: Newsletter, client: TestClient) -> None:
     hostile = '</textarea><script>alert(1)</script>{{ 7 * 7 }}"onfocus='
     for action in ("preview", "save"):
-        text = client.post(at(daily), data=profile(action=action, keywords=hostile, timezone=hostile)).text
+        text = client.post(at(daily), data=form(action=action, keywords=hostile, timezone=hostile)).text
         assert "<script" not in text
         assert "{{ 7 * 7 }}" in text
         assert '"onfocus' not in text
@@ -251,7 +231,7 @@ def test_a_profile_that_the_config_file_keeps_is_shown_and_not_changed(store: St
     sync(daily)
     with site(daily) as client:
         assert "kept in a file" in client.get(at(daily)).text
-        assert client.post(at(daily), data=profile(action="save", keywords="pruning")).status_code == 422
+        assert client.post(at(daily), data=form(action="save", keywords="pruning")).status_code == 422
     assert [keyword.phrase for keyword in reader(daily).profile.keywords] == ["quantization"]
 
 
@@ -262,7 +242,7 @@ def test_old_links_become_worthless_when_asked_for(daily: Newsletter, client: Te
     assert client.post(old[1], data=ONE_CLICK).status_code == 404
     [fresh] = [link for link in links(answer.text) if link.startswith("/p/")]
     assert client.get(fresh).status_code == 200
-    client.post(fresh, data=profile(action="save"))
+    client.post(fresh, data=form(action="save"))
     assert client.get(fresh).status_code == 200
 
 
@@ -285,6 +265,7 @@ def test_a_pause_needs_a_day_ahead(daily: Newsletter, client: TestClient, until:
     answer = client.post(f"{at(daily)}/pause", data={"until": until})
     assert answer.status_code == 422
     assert 'id="until-problem"' in answer.text
+    assert f'type="date" value="{until}"' in answer.text
     assert reader(daily).status is SubscriberStatus.ACTIVE
 
 

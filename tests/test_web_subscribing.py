@@ -1,13 +1,13 @@
 """The form that puts strangers on the list, what it tells and to whom, and the page that a letter leads to."""
 
 import re
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
 from sqlalchemy import event
 from starlette.testclient import TestClient
 
+import pages
 from builders import NOON, THE_LIST, paper, papers
 from digestmail.mail.tokens import Purpose, Tokens
 from digestmail.model import DeliveryKind, Envelope, Subscriber, SubscriberStatus
@@ -34,15 +34,8 @@ def daily(store: Store, clock: FixedClock) -> Newsletter:
     return replace(newsletter(store, clock=clock), mailing_list=replace(THE_LIST, base_url=BASE))
 
 
-@pytest.fixture
-def client(daily: Newsletter) -> Iterator[TestClient]:
-    with site(daily) as asking:
-        yield asking
-
-
 def form(email: str = ANN, action: str = "subscribe", **fields: str) -> dict[str, str]:
-    usual = {"keywords": "quantization", "gate": "normal", "cadence": "daily", "timezone": "UTC", "language": ""}
-    return {**usual, "papers": "", "email": email, "action": action, **fields}
+    return pages.form(email=email, action=action, **fields)
 
 
 def mails(daily: Newsletter) -> list[Envelope]:
@@ -61,9 +54,7 @@ def door(daily: Newsletter) -> str:
 
 
 def reader(daily: Newsletter, email: str = ANN) -> Subscriber:
-    found = daily.store.subscribers.find(email)
-    assert found
-    return found
+    return pages.reader(daily, email)
 
 
 def everyone(daily: Newsletter) -> list[Subscriber]:

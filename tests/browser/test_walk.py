@@ -44,6 +44,7 @@ def test_from_the_first_look_to_the_last_goodbye(tmp_path: Path, chromium: str, 
         walk.say_what_it_thinks(caught_up)
         walk.leave(caught_up)
         walk.get_nothing_more()
+        walk.be_forgotten(caught_up)
     assert not looks.findings, "\n".join(looks.findings)
     assert bool(looks.seen) is scripts
 
@@ -128,8 +129,14 @@ class Walk:
         expect(self._keywords()).to_have_value("attention\nquantization^2")
 
     def pause(self, issue: EmailMessage) -> None:
+        until = self.page.get_by_label("No issue before")
         self.follow(issue, "Preferences")
-        self.page.get_by_label("No issue before").fill(str(self.day(PAUSE)))
+        until.fill(str(self.day(1000)))
+        self.press("Pause")
+        expect(until).to_have_attribute("aria-invalid", "true")
+        expect(until).to_have_value(str(self.day(1000)))
+        self.look("pause-errors")
+        until.fill(str(self.day(PAUSE)))
         self.press("Pause")
         expect(self.page.get_by_text("Paused until")).to_be_visible()
         self.look("paused")
@@ -160,6 +167,12 @@ class Walk:
         page.get_by_role("link", name=re.compile("^Mute")).first.click()
         self.look("mute")
         page.get_by_role("link", name="Leave it as it is").click()
+        page.get_by_text("Keep out papers with other words").first.click()
+        page.get_by_label("Words", exact=True).first.fill('"')
+        self.press("See what that changes")
+        expect(page.get_by_role("heading", name="That does not work")).to_be_visible()
+        self.look("words-that-are-no-keyword")
+        self.follow(issue, "More or less like these")
         self.press(re.compile("^Save paper"))
         expect(page.get_by_role("status")).to_contain_text("saved papers")
         page.get_by_role("link", name="Back to the papers").click()
@@ -174,6 +187,10 @@ class Walk:
         self.follow(issue, "Preferences")
         page.get_by_role("link", name="Erase me").click()
         self.look("erase")
+        page.get_by_label("to confirm").fill("yes")
+        self.press("Erase me")
+        expect(page.get_by_label("to confirm")).to_have_attribute("aria-invalid", "true")
+        self.look("erase-errors")
         self.follow(issue, "Unsubscribe")
         self.look("unsubscribe")
         self.press("Unsubscribe")
@@ -199,6 +216,26 @@ class Walk:
         self.run(days=PAUSE + 1)
         assert "Attention for the Others" in text_of(self.site.postbox.to(OTHER)[-1])
         assert self.issues() == self._read
+        self.site.house.process("audit")
+
+    def be_forgotten(self, issue: EmailMessage) -> None:
+        page = self.page
+        self.follow(issue, "Preferences")
+        old = page.url
+        self.press("Make old links worthless")
+        expect(page.get_by_role("heading", name="Old links are worthless now")).to_be_visible()
+        self.look("links")
+        page.get_by_role("link", name="Your preferences, by a new link").click()
+        assert page.url != old
+        page.get_by_role("link", name="Erase me").click()
+        page.get_by_label("to confirm").fill("erase")
+        self.press("Erase me")
+        expect(page.get_by_role("heading", name="Forgotten")).to_be_visible()
+        self.look("forgotten")
+        page.goto(old)
+        expect(page.get_by_role("heading", name="Nothing here")).to_be_visible()
+        self.look("old-link")
+        assert READER not in self.site.house.process("subscribers", "list").stdout
         self.site.house.process("audit")
 
     # -- how -----------------------------------------------------------------------------------------------------------

@@ -38,7 +38,7 @@ _LAST_SEGMENT = re.compile(r"https?://[^\s>]{1,400}/([A-Za-z0-9._~=-]{4,400})>",
 _UNSUBSCRIBE = re.compile(r"unsubscribe(?:[\s:]+([A-Za-z0-9._=-]{4,200}))?", re.IGNORECASE)
 # what ``mail.links`` puts into the mail that a reader answers an issue with, perhaps with "Re:" before it
 _FEEDBACK = re.compile(r"(?:[A-Za-z]{2,4}:\s*)?feedback\s+([A-Za-z0-9._~=-]{20,400})", re.IGNORECASE)
-_WISH = re.compile(r"\s{0,9}(more|less|save|undo)\s{1,9}([0-9]{1,3})[\s.]{0,9}", re.IGNORECASE | re.ASCII)
+_WISH = re.compile(r"\s{0,9}(more|less|save|mute|undo)\s{1,9}([0-9]{1,3})[\s.]{0,9}", re.IGNORECASE | re.ASCII)
 # a weak hint, used only where no header says it: English, German, French, Spanish, Chinese
 _AWAY = re.compile(
     r"out of (?:the )?office|automatic reply|auto(?:matic)?[- ]?(?:reply|response)|on (?:vacation|leave)"

@@ -25,11 +25,11 @@ _LOCAL_PART = 64  # octets, RFC 5321 §4.5.3.1.1
 #: how long the local part of a ``bounce_address`` may be, so that "+" and a token fit behind it
 BOUNCE_LOCAL_PART = _LOCAL_PART - 1 - ADDRESS_TOKEN
 _ASKED = "unsub-"
-# RFC 6761 and 6762, RFC 8375, RFC 9476, and what routers and offices call their own
 # understood by ``mail.bounces``; the examples themselves are not, for they share a line
 _HOW_TO_ANSWER = quote(
-    "One line for each paper, with its number, as in: more 1 / less 2 / save 3 / undo 3\r\n\r\n", safe="/,:"
+    "One line for each paper, with its number, as in: more 1 / less 2 / save 3 / mute 4 / undo 4\r\n\r\n", safe="/,:"
 )
+# RFC 6761 and 6762, RFC 8375, RFC 9476, and what routers and offices call their own
 _INSIDE = ("localhost", "local", "internal", "intranet", "lan", "home.arpa", "test", "invalid", "alt")
 _KEPT_LISTS = 64
 

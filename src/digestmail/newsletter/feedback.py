@@ -9,6 +9,8 @@ from digestmail.newsletter.explain import find_paper
 from digestmail.newsletter.subscribe import sync
 from digestmail.storage.feedback import Kind
 
+__all__ = ["Kind", "Noted", "note"]
+
 
 @dataclass(frozen=True, slots=True)
 class Noted:

@@ -38,11 +38,14 @@ class Outcome:
     decision: str = ""
     #: why it could not be read; then nothing else is known
     problem: str = ""
+    #: some of what a reader asks for could not be done
+    refused: bool = False
 
     @property
     def look(self) -> bool:
         """Whether a person should look at it."""
-        return bool(self.problem) or self.kind in FOR_PEOPLE or self.decision.startswith(Verdict.UNPROVEN)
+        unclear = self.kind in FOR_PEOPLE or self.decision.startswith(Verdict.UNPROVEN)
+        return bool(self.problem) or self.refused or unclear
 
 
 def receive(
@@ -71,7 +74,7 @@ def _read(newsletter: Newsletter, letter: Letter, source: str, recipients: Seque
     except InputError as error:
         return [Outcome(letter=letter.name, problem=str(error))]
     if incoming.reports[0].kind is Kind.FEEDBACK:
-        return [_opinions(newsletter, letter, incoming)]
+        return [_opinions(newsletter, letter, incoming, source)]
     by_proof = _by_proof(newsletter, incoming)
     facts = [_fact(newsletter, incoming, number, by_proof, source) for number in range(len(incoming.reports))]
     outcomes = [
@@ -87,18 +90,20 @@ def _read(newsletter: Newsletter, letter: Letter, source: str, recipients: Seque
     return [replace(one, decision=said) for one, said in zip(outcomes, _decisions(newsletter, facts), strict=True)]
 
 
-def _opinions(newsletter: Newsletter, letter: Letter, incoming: Incoming) -> Outcome:
+def _opinions(newsletter: Newsletter, letter: Letter, incoming: Incoming, source: str) -> Outcome:
     """What a reader asks for papers of an issue. Only a token says who: the same mail read twice changes nothing."""
     report = incoming.reports[0]
     outcome = Outcome(letter=letter.name, kind=report.kind, address=next(iter(report.addresses), ""), note=report.note)
     for token in incoming.tokens:
         try:
             visit = visitor(newsletter, Purpose.FEEDBACK, token)
-            done = react(newsletter, visit, report.wishes)
+            reaction = react(newsletter, visit, report.wishes, source=source)
         except NotFoundError:
             continue
-        told = f"{Verdict.NOTED}: {', '.join(done)}" if done else f"{Verdict.UNPROVEN}: it asks for nothing we know"
-        return replace(outcome, address=visit.subscriber.email, decision=told)
+        told = [*reaction.done, *(f"not {refused}" for refused in reaction.refused)]
+        decision = f"{Verdict.NOTED}: {', '.join(told)}" if told else f"{Verdict.UNPROVEN}: it asks for nothing we know"
+        refused = bool(reaction.refused)
+        return replace(outcome, address=visit.subscriber.email, decision=decision, refused=refused)
     return replace(outcome, decision=f"{Verdict.UNPROVEN}: its token is not good")
 
 

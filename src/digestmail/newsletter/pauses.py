@@ -10,6 +10,8 @@ from digestmail.newsletter import Newsletter
 
 #: the issue that catches up chooses among all papers of the pause: longer ones would read a year of papers at once
 LONGEST = timedelta(days=92)
+#: who gets issues that a pause could hold back
+PAUSABLE = (SubscriberStatus.ACTIVE, SubscriberStatus.PAUSED)
 _COLUMNS = ("status", "paused_until", "paused_at")
 
 
@@ -25,8 +27,7 @@ def pause(newsletter: Newsletter, subscriber: Subscriber, until: date) -> Subscr
     # one pause after another is one long pause: nothing of it has been caught up with
     begun = subscriber.paused_at or now
     paused = replace(subscriber, status=SubscriberStatus.PAUSED, paused_until=until, paused_at=begun)
-    only = (SubscriberStatus.ACTIVE, SubscriberStatus.PAUSED)
-    if not newsletter.store.subscribers.change(paused, *_COLUMNS, only=only):
+    if not newsletter.store.subscribers.change(paused, *_COLUMNS, only=PAUSABLE):
         raise InputError(f"{subscriber.email} gets no issues that could be paused")
     return paused
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from digestmail.errors import InputError, NotFoundError
+from digestmail.mail.reports import Kind as EventKind
 from digestmail.model import Delivery, Keyword, Origin, Paper, RankedPaper, Subscriber
 from digestmail.newsletter import Newsletter
 from digestmail.newsletter.access import Visit, issue_of
@@ -13,6 +14,7 @@ from digestmail.newsletter.preferences import MAX_KEYWORDS, MAX_LENGTH, save
 from digestmail.newsletter.trial import Trial
 from digestmail.ranking.profile import format_keyword, identity, parse_keyword
 from digestmail.rendering.outline import outline
+from digestmail.storage.addresses import Decision, Fact, Verdict
 from digestmail.storage.feedback import Kind
 
 
@@ -34,12 +36,13 @@ class Action(StrEnum):
 
 
 _OPINIONS = {Action.MORE: Kind.LIKE, Action.LESS: Kind.DISLIKE, Action.FORGET: None}
-#: what the words of a mail ask for
+#: what the words of a mail ask for; DROP and RESTORE are about keywords of the paper
 _BY_MAIL = {
     "more": (Action.MORE,),
     "less": (Action.LESS,),
     "save": (Action.SAVE,),
-    "undo": (Action.FORGET, Action.UNSAVE),
+    "mute": (Action.DROP,),
+    "undo": (Action.FORGET, Action.UNSAVE, Action.RESTORE),
 }
 _INVERSE = {
     Action.SAVE: Action.UNSAVE,
@@ -123,21 +126,108 @@ def act(newsletter: Newsletter, proposal: Proposal) -> None:
                 save(newsletter, proposal.after)
 
 
-def react(newsletter: Newsletter, visit: Visit, wishes: Sequence[tuple[str, int]]) -> list[str]:
-    """Do what a mail asks for papers of an issue (``more 3``, ``undo 3``) and say what was done.
+@dataclass(frozen=True, slots=True)
+class Reaction:
+    """What became of a mail that asks for something, as lines: ``mute 3 (quantization^2)``."""
 
-    Numbers that no paper has are passed over. Raises NotFoundError when there is no such issue.
+    done: tuple[str, ...] = ()
+    #: with the reason: somebody should look at these
+    refused: tuple[str, ...] = ()
+
+
+def react(newsletter: Newsletter, visit: Visit, wishes: Sequence[tuple[str, int]], *, source: str) -> Reaction:
+    """Do what a mail asks for papers of an issue: ``more 3``, ``mute 3``, ``undo 3``. ``source`` is where it was read.
+
+    Numbers that no paper has are passed over. What was muted is kept among the events of the address, so that undoing
+    brings back that and nothing that went another way. Raises NotFoundError when there is no such issue.
     """
-    found = numbered(newsletter, issue_of(newsletter, visit))
-    done = []
+    delivery = issue_of(newsletter, visit)
+    found = numbered(newsletter, delivery)
+    done, refused = list[str](), list[str]()
     for word, number in wishes:
         if not 1 <= number <= len(found):
             continue
-        for action in _BY_MAIL[word]:
-            reader = newsletter.store.subscribers.by_uid(visit.subscriber.uid) or visit.subscriber
-            act(newsletter, propose(newsletter, reader, found[number - 1].paper, action))
-        done.append(f"{word} {number}")
-    return done
+        line = _Line(newsletter, visit, delivery, found[number - 1], word, number, source)
+        try:
+            keywords = line.follow()
+        except InputError as error:
+            refused.append(f"{word} {number}: {error}")
+        else:
+            done.append(f"{word} {number}" + (f" ({', '.join(keywords)})" if keywords else ""))
+    return Reaction(tuple(done), tuple(refused))
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """One line of a mail, and the paper it is about."""
+
+    newsletter: Newsletter
+    visit: Visit
+    delivery: Delivery
+    ranked: RankedPaper
+    word: str
+    number: int
+    source: str
+
+    def follow(self) -> list[str]:
+        """Do it. Returns the keywords that it took out of the profile or put back. Raises InputError."""
+        changed = []
+        for action in _BY_MAIL[self.word]:
+            for keyword in self._keywords(action):
+                reader = self.newsletter.store.subscribers.by_uid(self.visit.subscriber.uid) or self.visit.subscriber
+                proposal = propose(self.newsletter, reader, self.ranked.paper, action, keyword)
+                if keyword and proposal.changes_profile:
+                    # before it is done: what breaks off between the two is done when the mail is read again
+                    self._keep(proposal.keyword)
+                    changed.append(proposal.keyword)
+                act(self.newsletter, proposal)
+        return changed
+
+    def _keywords(self, action: Action) -> list[str]:
+        if action is Action.DROP:
+            return self._weightiest()
+        return self._muted() if action is Action.RESTORE else [""]
+
+    def _weightiest(self) -> list[str]:
+        """The keywords of the phrase that brought most points when the issue was planned.
+
+        The profile as it is today would name the next one when a mail is read twice. Raises InputError without any.
+        """
+        wanted = self.delivery.subscriber.profile.wanted
+        brought = [match.keyword for match in self.ranked.matches]
+        for phrase in brought:
+            if found := [format_keyword(keyword) for keyword in wanted if keyword.phrase == phrase]:
+                return found
+        raise InputError("no keyword brought this paper")
+
+    def _muted(self) -> list[str]:
+        """What mails have muted by this paper and have not undone."""
+        found: list[str] = []
+        for event in self.newsletter.store.addresses.list(self.visit.subscriber.email):
+            if event.kind != EventKind.FEEDBACK or event.slot != self.delivery.slot:
+                continue
+            if event.decision == str(self._decision("undo")):
+                break
+            if event.decision == str(self._decision("mute")):
+                found.append(event.note)
+        return list(dict.fromkeys(found))
+
+    def _keep(self, keyword: str) -> None:
+        addresses = self.newsletter.store.addresses
+        known = addresses.by_uid(self.visit.subscriber.uid)
+        about = replace(known, delivery_id=self.delivery.id, slot=self.delivery.slot) if known else None
+        fact = Fact(
+            about=about,
+            at=self.newsletter.clock(),
+            kind=EventKind.FEEDBACK,
+            source=self.source,
+            note=keyword,
+            proven=True,
+        )
+        addresses.record([fact], lambda _fact, _history: self._decision(self.word))
+
+    def _decision(self, word: str) -> Decision:
+        return Decision(Verdict.NOTED, f"{word} {self.number}")
 
 
 def effect(before: Trial, after: Trial) -> Effect:

@@ -55,7 +55,7 @@ OPERATORS = _pairs(
     " textpm ± lq ‘ rq ’ S § P ¶ copyright © textregistered ® texttrademark ™ pounds £ euro € texteuro € textellipsis …"
     " textendash – textemdash — textquoteleft ‘ textquoteright ’ textquotedblleft “ textquotedblright ”"
     " textquotesingle ' textasciitilde ~ textasciicircum ^ textunderscore _ textbar | textless < textgreater >"
-    " textdollar $ textpercent % textbullet • lt < gt >"
+    " textbraceleft { textbraceright } textdollar $ textpercent % textbullet • lt < gt >"
 )
 #: said of two things: a space on both sides
 RELATIONS = _pairs(
@@ -88,7 +88,7 @@ WORDS = {
     "par": " ",
     "quad": " ",
     "qquad": " ",
-    "textbackslash": "∖",
+    "textbackslash": "\\",
     "thinspace": " ",
     "space": " ",
     "nobreakspace": " ",

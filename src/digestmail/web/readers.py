@@ -26,7 +26,8 @@ router = APIRouter(include_in_schema=False)
 
 #: what must be typed to be forgotten
 ERASE = "erase"
-_MEDIA = {
+#: of what can be taken along
+MEDIA = {
     "json": "application/json",
     "bib": "application/x-bibtex; charset=utf-8",
     "ris": "application/x-research-info-systems; charset=utf-8",
@@ -95,16 +96,16 @@ def pause(request: Request, token: str, form: Form) -> HTMLResponse:
     """No issue until a day."""
     house: House = request.app.state.house
     with house.newsletter() as newsletter:
-        reader = _reader(newsletter, token)
+        reader, typed = _reader(newsletter, token), {"until": form.get("until", "")}
         try:
-            until = date.fromisoformat(form.get("until", ""))
+            until = date.fromisoformat(typed["until"])
         except ValueError:
             problems = {"until": "choose a day, such as 2026-07-15"}
-            return _preferences(house, newsletter, reader, token, problems=problems)
+            return _preferences(house, newsletter, reader, token, fields=typed, problems=problems)
         try:
             reader = pauses.pause(newsletter, reader, until)
         except InputError as error:
-            return _preferences(house, newsletter, reader, token, problems={"until": str(error)})
+            return _preferences(house, newsletter, reader, token, fields=typed, problems={"until": str(error)})
         return _preferences(house, newsletter, reader, token, done="Paused.")
 
 
@@ -134,7 +135,7 @@ def revoke_links(request: Request, token: str) -> HTMLResponse:
 def take_along(request: Request, token: str, kind: str) -> Response:
     """Everything as JSON, papers as BibTeX or RIS."""
     house: House = request.app.state.house
-    if kind not in _MEDIA:
+    if kind not in MEDIA:
         raise HTTPException(404)
     with house.newsletter() as newsletter:
         reader = _reader(newsletter, token)
@@ -143,7 +144,7 @@ def take_along(request: Request, token: str, kind: str) -> Response:
         else:
             text = (bibtex if kind == "bib" else ris)(papers_of(newsletter, reader))
     headers = {"Content-Disposition": f'attachment; filename="papers.{kind}"', "Cache-Control": "no-store"}
-    return Response(text.encode(), media_type=_MEDIA[kind], headers=headers)
+    return Response(text.encode(), media_type=MEDIA[kind], headers=headers)
 
 
 @router.api_route("/p/{token}/erase", methods=["GET", "HEAD"])

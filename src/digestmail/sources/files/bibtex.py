@@ -7,7 +7,6 @@ from typing import Any
 
 from bibtexparser.library import Library
 from bibtexparser.middlewares import RemoveEnclosingMiddleware, ResolveStringReferencesMiddleware
-from bibtexparser.middlewares.names import split_multiple_persons_names
 from bibtexparser.model import (
     Block,
     DuplicateBlockKeyBlock,
@@ -28,6 +27,7 @@ from digestmail.text.tex import to_text
 _LONGEST_REASON = 150
 _MOST_BRACES = 3  # around one value; programs write two
 _NAMES_ID = ("eprint", "url", "doi", "note", "journal", "howpublished", "number", "pages")
+_PARTS_NAMES = re.compile(r"\\.|[{}]|(?<!\s)\s+and(?=\s)", re.IGNORECASE | re.DOTALL)
 _PREPRINT = re.compile(r"arxiv|corr\b", re.IGNORECASE)
 
 
@@ -117,11 +117,27 @@ def _closes(text: str) -> int:
 
 def _people(text: str) -> list[str]:
     """The names; one in braces stands as it is: ``{The ATLAS and CMS Collaborations}``."""
+    parts = [part.strip() for part in _parted(text)]
     names = (
-        clean_line(_bare(part)) if part.strip().startswith("{") else display_name(part)
-        for part in split_multiple_persons_names(text)
+        clean_line(_bare(part)) if part.startswith("{") else display_name(part)
+        for part in parts
+        if part.lower() != "others"
     )
-    return list(distinct(name for name in names if name.lower() != "others"))
+    return list(distinct(names))
+
+
+def _parted(text: str) -> Iterator[str]:
+    """What stands between the ``and``s that are in no braces.
+
+    The library's own way loses a command at the beginning of a name: ``and \\'E. Cartan`` becomes ``E. Cartan``.
+    """
+    depth = start = 0
+    for found in _PARTS_NAMES.finditer(text):
+        depth = max(0, depth + (found[0] == "{") - (found[0] == "}"))
+        if not depth and found[0][0].isspace():
+            yield text[start : found.start()]
+            start = found.end()
+    yield text[start:]
 
 
 def _arxiv(fields: Mapping[str, str]) -> str | None:

@@ -6,7 +6,7 @@ from fastapi import Depends, FastAPI, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from digestmail import __version__
-from digestmail.web.api import archive, readers, sending
+from digestmail.web.api import archive, explaining, readers, rights, sending
 from digestmail.web.api.problems import Problem, add_handlers
 from digestmail.web.attempts import Attempts
 from digestmail.web.house import House, Trigger
@@ -35,7 +35,7 @@ def build_api(house: House, attempts: Attempts, trigger: Trigger | None) -> Fast
         dependencies=[Depends(_authorize)],
     )
     app.state.house, app.state.attempts, app.state.trigger = house, attempts, trigger
-    for part in (readers, archive, sending):
+    for part in (readers, rights, explaining, archive, sending):
         app.include_router(part.router)
     add_handlers(app)
 

@@ -11,7 +11,7 @@ from digestmail.newsletter.archive import day_of, search_for, work
 from digestmail.newsletter.preview import preview
 from digestmail.ranking.profile import parse_keywords
 from digestmail.web.api.asked import CheckIn, Day, PageNumber, PageSize, ProfileIn, Words
-from digestmail.web.api.models import CheckOut, KeywordOut, Listed, PaperOut, PreviewOut
+from digestmail.web.api.models import CheckOut, Listed, PaperOut, PreviewOut
 from digestmail.web.api.problems import problems
 from digestmail.web.api.readers import told
 from digestmail.web.house import house_of
@@ -54,9 +54,7 @@ def check_keywords(request: Request, asked: CheckIn) -> CheckOut:
     """What each keyword finds in the papers of the last weeks."""
     with house_of(request).newsletter() as newsletter:
         checked = keywords.check(newsletter, profile=parse_keywords(asked.keywords), weeks=asked.weeks)
-    found = checked.diagnosis
-    reports = [KeywordOut.model_validate(report) for report in found.keywords]
-    return CheckOut(papers=found.papers, weeks=found.weeks, wanted=found.wanted, room=checked.room, keywords=reports)
+    return CheckOut.of(checked)
 
 
 @router.post("/preview", responses=problems(404, 422))

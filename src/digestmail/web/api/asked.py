@@ -5,17 +5,18 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
 from functools import cache
-from typing import Annotated
+from typing import Annotated, Self
 from zoneinfo import available_timezones
 
 from fastapi import Path, Query
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
 from digestmail.errors import InputError
 from digestmail.mail.links import ascii_address
 from digestmail.model import Cadence as CadenceOf
 from digestmail.model import Gate
 from digestmail.newsletter import Newsletter, Subscription
+from digestmail.newsletter.feedback import Kind
 from digestmail.ranking.profile import MAX_KEYWORDS, parse_keywords
 from digestmail.rendering.language import languages, parse_language
 
@@ -65,6 +66,16 @@ Number = Annotated[int, Path(ge=1, le=2**62, description="The number of a delive
 PageNumber = Annotated[int, Query(ge=1, le=10_000, description="Which page, from 1 on.")]
 PageSize = Annotated[int, Query(ge=1, le=100, description="How many on a page.")]
 Words = Annotated[str, Query(max_length=200)]
+PaperName = Annotated[str, Field(min_length=1, max_length=500)]
+PaperReference = Annotated[
+    str,
+    Query(
+        min_length=1,
+        max_length=500,
+        description="A key, an arXiv id or URL, a DOI, the link of its page, or the whole title.",
+        examples=["arxiv:2606.00001"],
+    ),
+]
 Keywords = Annotated[
     list[Annotated[str, Field(max_length=_LONGEST_KEYWORD)]],
     Field(max_length=MAX_KEYWORDS, description="What to look for, in the syntax of config.yaml."),
@@ -135,3 +146,48 @@ class TrialIn(Body):
 
     to: Address
     reader: Annotated[Address | None, Field(description="Whose next issue; by default the first subscriber's.")] = None
+
+
+class PauseIn(Body):
+    """A pause."""
+
+    until: Annotated[Day, Field(description="No issue before this day, where the subscriber is; 92 days at most.")]
+
+
+class OpinionIn(Body):
+    """What a subscriber thinks of a paper."""
+
+    paper: PaperName
+    opinion: Kind | None = None
+
+
+class NoteIn(Body):
+    """Why, for those who read the events later."""
+
+    note: Annotated[str, Field(max_length=200)] = ""
+
+
+class SuggestIn(Body):
+    """Papers to learn from: these, and those that `reader` likes."""
+
+    reader: Address | None = None
+    papers: Annotated[list[PaperName], Field(max_length=200)] = []
+    weeks: Annotated[int, Field(ge=1, le=52)] = 4
+    limit: Annotated[int, Field(ge=1, le=100)] = 10
+
+
+class SimulationIn(Body):
+    """A profile, and perhaps another one to compare it with."""
+
+    reader: Annotated[Address | None, Field(description="Whose; by default the first subscriber's.")] = None
+    keywords: Annotated[Keywords, Field(description="Instead of the reader's own.")] = []
+    days: Annotated[int, Field(ge=1, le=366)] = 14
+    add: Annotated[Keywords, Field(description="Compare: with these, too.")] = []
+    drop: Annotated[Keywords, Field(description="Compare: without these.")] = []
+    instead: Annotated[Keywords, Field(description="Compare: with these alone.")] = []
+
+    @model_validator(mode="after")
+    def _one_other(self) -> Self:
+        if self.instead and (self.add or self.drop):
+            raise ValueError("instead is the whole other profile: it stands without add and drop")
+        return self

@@ -17,8 +17,10 @@ from digestmail.model import (
     Subscriber,
     SubscriberStatus,
 )
+from digestmail.newsletter.keywords import Checked, Suggestions
 from digestmail.newsletter.overview import Answered, Past
-from digestmail.ranking.profile import format_keywords
+from digestmail.newsletter.sources import Health
+from digestmail.ranking.profile import format_keyword, format_keywords
 
 T = TypeVar("T")
 
@@ -43,6 +45,7 @@ class SubscriberOut(BaseModel):
     max_papers: int | None
     language: str | None
     status: SubscriberStatus
+    paused_until: date | None
     origin: str
     created_at: datetime
     liked: list[str]
@@ -60,6 +63,7 @@ class SubscriberOut(BaseModel):
             max_papers=one.max_papers,
             language=one.language,
             status=one.status,
+            paused_until=one.paused_until,
             origin=str(one.origin),
             created_at=one.created_at,
             liked=[paper.key for paper in one.profile.liked],
@@ -274,8 +278,11 @@ class KeywordOut(BaseModel):
     noise: float
     spellings: list[SpellingOut]
     near: list[SpellingOut]
+    inside_words: list[SpellingOut]
     same_as: str | None
     within: str | None
+    share: float
+    kept_out: list[str]
 
 
 class CheckOut(BaseModel):
@@ -286,3 +293,65 @@ class CheckOut(BaseModel):
     wanted: int
     room: int
     keywords: list[KeywordOut]
+
+    @classmethod
+    def of(cls, one: Checked) -> "CheckOut":
+        """As it is shown."""
+        found = one.diagnosis
+        reports = [KeywordOut.model_validate(report) for report in found.keywords]
+        return cls(papers=found.papers, weeks=found.weeks, wanted=found.wanted, room=one.room, keywords=reports)
+
+
+class SuggestedOut(BaseModel):
+    """A keyword to try."""
+
+    keyword: str
+    papers: int
+    per_week: float
+
+
+class SuggestionsOut(BaseModel):
+    """Keywords to try, the most telling first."""
+
+    keywords: list[SuggestedOut]
+    papers: list[str]
+    unknown: list[str]
+
+    @classmethod
+    def of(cls, one: Suggestions) -> "SuggestionsOut":
+        """As it is shown."""
+        drawn = [
+            SuggestedOut(keyword=format_keyword(each.keyword), papers=each.favourites, per_week=each.per_week)
+            for each in one.keywords
+        ]
+        return cls(keywords=drawn, papers=[paper.key for paper in one.favourites], unknown=list(one.unknown))
+
+
+class EventOut(BaseModel):
+    """What came back from an address, and what was decided."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    at: datetime
+    email: str | None
+    kind: str
+    source: str
+    code: str
+    note: str
+    decision: str
+    slot: date | None
+
+
+class HealthOut(BaseModel):
+    """How a source is."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    name: str
+    health: Health
+    since: datetime | date | None
+    succeeded: datetime | None
+    per_day: float
+    gaps: list[GapOut]
+    next_at: datetime | None
+    error: str

@@ -5,11 +5,21 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 
 from digestmail.model import DeliveryStatus
-from digestmail.newsletter import overview, resolve
+from digestmail.newsletter import overview, resolve, sources
 from digestmail.newsletter.specimen import send_specimen
 from digestmail.newsletter.status import alarms, status
 from digestmail.web.api.asked import DecisionIn, Number, PageNumber, PageSize, TrialIn, address
-from digestmail.web.api.models import DeliveryOut, DeliveryWithPast, Listed, RunOut, Sent, SourceOut, Started, StatusOut
+from digestmail.web.api.models import (
+    DeliveryOut,
+    DeliveryWithPast,
+    HealthOut,
+    Listed,
+    RunOut,
+    Sent,
+    SourceOut,
+    Started,
+    StatusOut,
+)
 from digestmail.web.api.problems import ConflictError, problems
 from digestmail.web.house import house_of
 
@@ -65,6 +75,13 @@ def list_sources(request: Request) -> list[SourceOut]:
     """What each source said last, and the days it could not give."""
     with house_of(request).newsletter() as newsletter:
         return [SourceOut.of(one) for one in overview.sources(newsletter)]
+
+
+@router.get("/sources/health", tags=["operations"], responses=problems())
+def list_health(request: Request) -> list[HealthOut]:
+    """How each configured source is: ok, stale, failing, on a holiday. Nothing is asked."""
+    with house_of(request).newsletter() as newsletter:
+        return [HealthOut.model_validate(one) for one in sources.overview(newsletter)]
 
 
 @router.get("/runs", tags=["operations"], responses=problems(422))
