@@ -9,26 +9,18 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from markupsafe import escape
-
 from digestmail.model import Encoded, Issue, Pages, RankedPaper, Rendered
 from digestmail.rendering.cards import Shared, Tier, printed_number
 from digestmail.rendering.compile import CompiledTemplate
-from digestmail.rendering.environment import fold
-from digestmail.rendering.excerpts import Passage
 from digestmail.rendering.issue import render_issue
-from digestmail.rendering.kept import Kept
 from digestmail.rendering.language import Words
 from digestmail.rendering.outline import NO_PAGES, Outline, outline
 from digestmail.rendering.reasons import quoted_reasons, weigh
-from digestmail.rendering.shared import SharedPieces
-from digestmail.rendering.slots import CARD, NotShared, Slotted
+from digestmail.rendering.shared import Around, OwnWords, SharedPieces
+from digestmail.rendering.slots import NotShared
 from digestmail.text.quoted import quoted, unquoted
 
-_KEPT_TEMPLATES, _KEPT_NUMBERS, _KEPT_WORDS = 8, 1024, 8192
-_Wrapping = tuple[int, int] | None
-# one reader's words; a passage looks otherwise in HTML than in text, and is no string: its equal would be
-_Own = str | Passage
+_KEPT_TEMPLATES, _KEPT_NUMBERS = 8, 1024
 
 
 class _Cards(NamedTuple):
@@ -93,38 +85,19 @@ class Joining:
         if shell is None or subject is None or cards is None:
             return None
         own_words = own.words
-        html = _filled(shell.html, own_words, cards.html, _IN_HTML)
-        return Encoded(subject, html, _filled(shell.text, own_words, cards.text, _IN_TEXT))
+        html = _filled(shell.html, own_words, cards.html)
+        return Encoded(subject, html, _filled(shell.text, own_words, cards.text))
 
 
-def _filled(
-    shell: Slotted,
-    own: Sequence[_Own],
-    cards: Sequence[tuple[bytes, ...]],
-    kept: Kept[tuple[_Own, _Wrapping], bytes],
-) -> tuple[bytes, ...]:
+def _filled(around: Around, own: Sequence[OwnWords], cards: Sequence[tuple[bytes, ...]]) -> tuple[bytes, ...]:
     pieces: list[bytes] = []
-    for text, (name, at, wrapping) in zip(shell.texts, shell.places, strict=False):  # one more text than places
+    for text, (at, words) in zip(around.texts, around.places, strict=False):  # one more text than places
         pieces.append(text)
-        if name == CARD:
+        if words is None:
             pieces += cards[at]
         else:
-            pieces.append(kept[own[at], wrapping])
-    return (*pieces, shell.texts[-1])
-
-
-def _in_html(key: tuple[_Own, _Wrapping]) -> bytes:
-    words, wrapping = key
-    return quoted(escape(fold(str(words), *wrapping) if wrapping else words))
-
-
-def _in_text(key: tuple[_Own, _Wrapping]) -> bytes:
-    words, wrapping = key
-    return quoted(fold(str(words), *wrapping) if wrapping else str(words))
-
-
-_IN_HTML: Kept[tuple[_Own, _Wrapping], bytes] = Kept(_KEPT_WORDS, _in_html)
-_IN_TEXT: Kept[tuple[_Own, _Wrapping], bytes] = Kept(_KEPT_WORDS, _in_text)
+            pieces.append(words[own[at]])
+    return (*pieces, around.texts[-1])
 
 
 def _cards(pieces: SharedPieces, papers: Sequence[tuple[RankedPaper, Shared]], words: Words) -> _Cards | None:

@@ -8,19 +8,25 @@ from operator import itemgetter
 from typing import Any, NamedTuple
 
 from jinja2 import meta
+from markupsafe import escape
 
 from digestmail.errors import TemplateError
 from digestmail.model import Hit
 from digestmail.rendering.cards import QUOTED_MARKS, QUOTED_TITLES, Card, Personal, Shared, Tier
 from digestmail.rendering.compile import CompiledTemplate
+from digestmail.rendering.environment import fold
+from digestmail.rendering.excerpts import Passage
 from digestmail.rendering.issue import context
 from digestmail.rendering.kept import Kept
 from digestmail.rendering.outline import Own, Shape
 from digestmail.rendering.passages import FollowUp
 from digestmail.rendering.slots import CARD, NotShared, Slot, Slotted, SlottedPart
 from digestmail.text.clean import clean_line
+from digestmail.text.quoted import quoted
 
-_KEPT_SHELLS, _KEPT_SUBJECTS, _KEPT_CARDS = 512, 4096, 4096
+_KEPT_SHELLS, _KEPT_SUBJECTS, _KEPT_CARDS, _KEPT_WORDS = 512, 4096, 4096, 8192
+# an address or a link comes again in the same message only: kept for long it would drive out what comes in all of them
+_KEPT_OWN = 64
 _STRINGS = Own._fields[: Own._fields.index("headings")]
 # these wrap themselves
 _WRAPPED = ("quiet",)
@@ -41,14 +47,31 @@ _OUTSIDE = f"can only be used in block '{CARD}'"
 _NOT_ASKED_FOR = "cannot be used in the subject"
 _WHY = "is one reader's own: print all of it, 'card.reasons', or the first, 'card.reason'"
 
+_ONE_READERS = frozenset(
+    ("subscription", "address", "keywords", "unsubscribe_url", "preferences_url", "feedback_url", "browser_url")
+)
+
 Picks = Callable[[tuple[bytes, ...]], tuple[bytes, ...]]
+#: one reader's words; a passage looks otherwise in HTML than in text, and is no string: its equal would be
+OwnWords = str | Passage
+QuotedWords = Kept[OwnWords, bytes]
+_Wrapping = tuple[int, int] | None
+
+
+class Around(NamedTuple):
+    """One part but for what is one reader's own and the cards, encoded."""
+
+    #: what stands before each place, and after the last
+    texts: tuple[bytes, ...]
+    #: the number of one of ``Own.words`` and where its bytes are found, or the number of a card and None
+    places: tuple[tuple[int, QuotedWords | None], ...]
 
 
 class SharedShell(NamedTuple):
-    """All around the cards: each place is one of ``Own.words``, by its number, or a card."""
+    """All around the cards."""
 
-    html: Slotted
-    text: Slotted
+    html: Around
+    text: Around
 
 
 class CardPieces(NamedTuple):
@@ -100,7 +123,7 @@ class SharedPieces:
     def _shell(self, shape: Shape, full: tuple[bool, ...]) -> SharedShell | None:
         said = context(shape, _own_slots(shape, full), _card_slots(shape))
         try:
-            return SharedShell(self._html.shell(said), self._text.shell(said))
+            return SharedShell(_around(self._html.shell(said), "html"), _around(self._text.shell(said), "text"))
         except NotShared as fault:
             self._note(fault)
             return None
@@ -141,6 +164,32 @@ class SharedPieces:
     def _note(self, fault: Exception) -> None:
         if str(fault) not in self.faults:
             self.faults.append(str(fault))
+
+
+def _around(shell: Slotted, part: str) -> Around:
+    return Around(
+        shell.texts,
+        tuple(
+            [
+                (at, None if name == CARD else _QUOTED[part, wrapping, name in _ONE_READERS])
+                for name, at, wrapping in shell.places
+            ]
+        ),
+    )
+
+
+def _quoted_words(key: tuple[str, _Wrapping, bool]) -> QuotedWords:
+    part, wrapping, one_readers = key
+    return Kept(_KEPT_OWN if one_readers else _KEPT_WORDS, partial(_quote, part, wrapping))
+
+
+def _quote(part: str, wrapping: _Wrapping, own: OwnWords) -> bytes:
+    words = fold(str(own), *wrapping) if wrapping else own
+    return quoted(escape(words) if part == "html" else str(words))
+
+
+#: own words as quoted-printable, by the part they are in, how they are wrapped, and whether other readers have the same
+_QUOTED: Kept[tuple[str, _Wrapping, bool], QuotedWords] = Kept(_KEPT_SHELLS, _quoted_words)
 
 
 def _picks(card: Slotted, part: str, start: int) -> Picks:
