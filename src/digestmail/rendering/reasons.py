@@ -26,6 +26,7 @@ Weighed = tuple[list[Told], frozenset[Hit]]
 # a list within a card, whose text begins four columns in
 _ITEM, _NEXT_ITEM, _NEXT_IN_HTML = 6, "\n    ", "; "
 _TOLD = 3
+_FOR = (False,) * (_TOLD + 1)
 _KEPT = 1 << 14
 
 _QUOTED_NEXT_ITEM, _QUOTED_NEXT_IN_HTML = quoted(_NEXT_ITEM), quoted(_NEXT_IN_HTML)
@@ -104,9 +105,9 @@ def _told(hits: Sequence[Hit], points: Sequence[float]) -> list[Told]:
         wanted -= 1
     told: list[Told]
     if wanted > 1:
-        shares = percentages(points[:wanted])
+        shares = percentages(points if wanted == len(points) else points[:wanted])
         count = wanted if wanted <= _TOLD + 1 else _TOLD
-        told = [(hit, share, False) for hit, share in zip(hits[:count], shares, strict=False)]
+        told = [*zip(hits[:count], shares, _FOR, strict=False)]
         if count < wanted:
             told.append((wanted - count, sum(shares[count:]), False))
     else:
