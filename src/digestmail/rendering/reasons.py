@@ -9,7 +9,7 @@ from markupsafe import Markup, escape
 
 from digestmail.model import Evidence, Field, Hit, Match
 from digestmail.rendering.environment import COLUMNS, columns, fold
-from digestmail.rendering.excerpts import Printed
+from digestmail.rendering.excerpts import Printed, escaped
 from digestmail.rendering.kept import Kept
 from digestmail.rendering.language import Words
 from digestmail.text.clean import clean_line
@@ -26,6 +26,7 @@ Weighed = tuple[list[Told], frozenset[Hit]]
 # a list within a card, whose text begins four columns in
 _ITEM, _NEXT_ITEM, _NEXT_IN_HTML = 6, "\n    ", "; "
 _TOLD = 3
+_WORDS = Evidence.WORDS  # an enumeration looks its members up in Python
 _FOR = (False,) * (_TOLD + 1)
 _KEPT = 1 << 14
 
@@ -175,7 +176,7 @@ def _what(told: Hit | int) -> _What:
         return told
     # how often some of its words stand there is not told
     return told.keyword, tuple(
-        [(one.field, one.text, 0 if one.evidence is Evidence.WORDS else one.count, one.evidence) for one in told.places]
+        [(one.field, one.text, 0 if one.evidence is _WORDS else one.count, one.evidence) for one in told.places]
     )
 
 
@@ -216,14 +217,14 @@ _QUOTED_SHARES = {share: _quoted_share(share) for share in (None, *range(101))}
 def _said(what: _What, words: Words, against: bool) -> _Said:
     if isinstance(what, int):
         more = words.ngettext("%(num)s more keyword", "%(num)s more keywords", what)
-        return _Said("", "", more, more, str(escape(more)))
+        return _Said("", "", more, more, escaped(more))
     keyword, found, where = _in_words(*what, words)
-    text, html = where, str(escape(where))
+    text, html = where, escaped(where)
     if found:
-        text, html = f"*{found}* {text}", f"<b>{escape(found)}</b> {html}"
+        text, html = f"*{found}* {text}", f"<b>{escaped(found)}</b> {html}"
     if against:
         but = words.gettext("but")
-        text, html = f"{but} {text}", f"{escape(but)} {html}"
+        text, html = f"{but} {text}", f"{escaped(but)} {html}"
     return _Said(keyword, found, where, text, html)
 
 
@@ -235,7 +236,7 @@ def _in_words(keyword: str, places: Sequence[_Place], words: Words) -> tuple[str
     if evidence is Evidence.DISLIKE:
         return "", _written(places), words.gettext("as in papers you asked for less of")
     keyword = clean_line(keyword)
-    whole = [text for _, text, _, evidence in places if evidence is not Evidence.WORDS]
+    whole = [text for _, text, _, evidence in places if evidence is not _WORDS]
     if not whole:
         where = _some_words(keyword, tuple([field for field, _, _, _ in places]), words)
         return keyword, _written(places) or keyword, where

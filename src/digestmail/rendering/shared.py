@@ -8,14 +8,13 @@ from operator import itemgetter
 from typing import Any, NamedTuple
 
 from jinja2 import meta
-from markupsafe import escape
 
 from digestmail.errors import TemplateError
 from digestmail.model import Hit
 from digestmail.rendering.cards import QUOTED_MARKS, QUOTED_TITLES, Card, Personal, Shared, Tier
 from digestmail.rendering.compile import CompiledTemplate
 from digestmail.rendering.environment import fold
-from digestmail.rendering.excerpts import Passage
+from digestmail.rendering.excerpts import Passage, escaped
 from digestmail.rendering.issue import context
 from digestmail.rendering.kept import Kept
 from digestmail.rendering.outline import Own, Shape
@@ -184,8 +183,10 @@ def _quoted_words(key: tuple[str, _Wrapping, bool]) -> QuotedWords:
 
 
 def _quote(part: str, wrapping: _Wrapping, own: OwnWords) -> bytes:
-    words = fold(str(own), *wrapping) if wrapping else own
-    return quoted(escape(words) if part == "html" else str(words))
+    if part == "html" and not wrapping and isinstance(own, Passage):
+        return quoted(own.html)
+    words = fold(str(own), *wrapping) if wrapping else str(own)
+    return quoted(escaped(words) if part == "html" else words)
 
 
 #: own words as quoted-printable, by the part they are in, how they are wrapped, and whether other readers have the same
