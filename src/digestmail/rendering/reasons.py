@@ -106,11 +106,11 @@ def _told(hits: Sequence[Hit], points: Sequence[float]) -> list[Told]:
         wanted -= 1
     told: list[Told]
     if wanted > 1:
-        shares = percentages(points if wanted == len(points) else points[:wanted])
         count = wanted if wanted <= _TOLD + 1 else _TOLD
+        shares = percentages(points if wanted == len(points) else points[:wanted], count)
         told = [*zip(hits[:count], shares, _FOR, strict=False)]
         if count < wanted:
-            told.append((wanted - count, sum(shares[count:]), False))
+            told.append((wanted - count, 100 - sum(shares), False))
     else:
         told = [(hit, None, False) for hit in hits[:wanted]]
     if 0 < wanted < len(points):
@@ -147,22 +147,17 @@ def quoted_reasons(told: Iterable[Told], words: Words) -> tuple[bytes, bytes, by
     return _QUOTED_NEXT_IN_HTML.join(in_html), in_html[0], _QUOTED_NEXT_ITEM.join(in_text), in_text[0]
 
 
-def percentages(parts: Sequence[float]) -> list[int]:
-    """Whole per cent that add up to 100, by the largest remainders (Hamilton's method)."""
+def percentages(parts: Sequence[float], count: int) -> list[int]:
+    """The first ``count`` of whole per cent that add up to 100, by the largest remainders (Hamilton's method)."""
     factor = 100 / sum(parts)
-    shares: list[int] = []
-    left: list[float] = []
-    missing = 100
-    for part in parts:
-        exact = part * factor
-        share = int(exact)
-        missing -= share
-        shares.append(share)
-        left.append(share - exact)
-    for least in sorted(left)[:missing]:
+    shares = [int(part * factor) for part in parts[:count]]
+    # the largest remainder first; what all of them lack adds up to a whole number, but for rounding
+    left = [-(part * factor % 1) for part in parts]
+    for least in sorted(left)[: round(-sum(left))]:
         at = left.index(least)
-        shares[at] += 1
         left[at] = 1.0  # has got what it lacked
+        if at < count:
+            shares[at] += 1
     return shares
 
 
