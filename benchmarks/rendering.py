@@ -4,7 +4,8 @@
 of each of two curated topics, with weights of their own. CPU time on one core, median of rounds. No issue is made
 twice, so nothing kept from one reader's issue is made for them alone. The more readers there have been, the more of
 what a paper says about a keyword is there already: the first round, the last, and plans that were read back from their
-stored form (equal to what is kept, but other objects) are told apart.
+stored form (equal to what is kept, but other objects) are told apart. Where readers reach a web server, each message
+also has signed links and a return path of its own, written into both bodies: that is the last line.
 
 (a) the naive chain, for every reader: Jinja fills MJML, mjml-python makes HTML, premailer with its defaults inlines the
     styles, ``email.message.EmailMessage`` writes the bytes
@@ -32,8 +33,9 @@ from premailer import Premailer
 
 from benchmarks.datasets import corpus, judged
 from digestmail.cli import rest_collector
-from digestmail.mail.links import unsubscribe_mailto
+from digestmail.mail.links import pages_of, routes_of, unsubscribe_mailto
 from digestmail.mail.message import build_message, message_id
+from digestmail.mail.tokens import Tokens
 from digestmail.model import (
     Field,
     Hit,
@@ -131,6 +133,21 @@ def naive(name: str) -> Callable[[Issue], bytes]:
     return make
 
 
+def linked(joining: Joining, base_url: str) -> Callable[[Issue], bytes]:
+    """The way (c) with a reader's own links, as for a newsletter whose pages are on the web."""
+    mailing_list = replace(_LIST, base_url=base_url, bounce_address="bounces@example.org")
+    tokens = Tokens(b"a secret of the benchmark")
+
+    def make(issue: Issue) -> bytes:
+        issue = replace(issue, mailing_list=mailing_list)
+        routes = routes_of(mailing_list, tokens, issue.subscriber)
+        pages = pages_of(mailing_list, tokens, issue.subscriber, issue.slot)
+        encoded = joining.join(issue, unsubscribe_url=routes.unsubscribe_url, pages=pages)
+        return build_message(issue, encoded, routes).content
+
+    return make
+
+
 def microseconds(make: Callable[[Issue], object], rounds: Iterable[Sequence[Issue]]) -> list[float]:
     """CPU time per issue, round by round."""
     costs = []
@@ -173,6 +190,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument("--readers", type=int, default=100, help="readers in a round")
     parser.add_argument("--template", default="issue")
+    parser.add_argument("--base-url", default="https://papers.example.org", help="where signed links lead")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     rest_collector()  # as the command line does
@@ -197,6 +215,7 @@ def main() -> None:
         "    in the first round": by_round[0],
         "    in the last round": by_round[-1],
         "    plans read back, everything kept": typical(microseconds(joined, read_back(rounds))),
+        "    the same with signed links": typical(microseconds(linked(joining, options.base_url), read_back(rounds))),
     }
     sizes = [len(joined(issue)) for issue in rounds[0]]
     slowest = max(costs.values())

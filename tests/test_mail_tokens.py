@@ -1,6 +1,9 @@
 """Tokens: who made them, what they are good for, and what becomes of all others."""
 
+import hashlib
+import hmac
 import re
+from base64 import urlsafe_b64encode
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -90,3 +93,11 @@ def test_any_text_is_read_without_an_error_and_opens_nothing(text: str) -> None:
     for purpose in Purpose:
         assert TOKENS.read_link(purpose, text, NOW) is None
         assert TOKENS.read_address(purpose, text) is None
+
+
+@given(secret=st.binary(min_size=1, max_size=80), uid=uids, purpose=st.sampled_from(Purpose))
+def test_a_link_token_is_signed_as_the_standard_library_signs_it(secret: bytes, uid: str, purpose: Purpose) -> None:
+    value, _, signature = Tokens(secret).link(purpose, uid).rpartition(".")
+    key = hmac.digest(secret, f"digestmail link {purpose}".encode(), hashlib.sha256)
+    expected = hmac.digest(key, value.encode(), hashlib.sha256)
+    assert signature == urlsafe_b64encode(expected).decode().rstrip("=")

@@ -6,8 +6,9 @@ import re
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from markupsafe import escape
 
-from digestmail.rendering.excerpts import Printed, two_sentences, whole
+from digestmail.rendering.excerpts import Printed, escaped, two_sentences, whole
 
 ABSTRACT = "Birds fly. We count owls at night. Some <hoot>. They number 12."
 
@@ -66,3 +67,8 @@ def test_marks_change_nothing_but_the_weight(make: object, text: str, spans: lis
     assert html.unescape(re.sub("</?b>", "", slot.__html__())) == str(slot)
     marked = re.findall("<b>(.*?)</b>", slot.__html__())
     assert {html.unescape(words) for words in marked} <= {text[max(0, first) : last] for first, last in spans}
+
+
+@given(st.text(st.characters() | st.sampled_from("&<>'\";#34")))
+def test_plain_text_is_escaped_as_markupsafe_escapes_it(text: str) -> None:
+    assert escaped(text) == str(escape(text))

@@ -20,6 +20,7 @@ from digestmail.model import Cadence, Evidence, Field, Issue, Match, Paper, Rank
 from digestmail.rendering.cards import Card
 from digestmail.rendering.compile import Templates
 from digestmail.rendering.issue import issue_context, render_issue
+from digestmail.rendering.reasons import percentages
 from digestmail.text.clean import clean_line
 
 ROOT = Path(__file__).parents[1]
@@ -742,3 +743,17 @@ def test_a_real_issue_of_ten_papers_stays_far_below_the_size_where_mail_is_clipp
     page = Page(out.html)
     assert len(out.html.encode()) < 50_000
     assert all(clean_line(one.title) in page.text for one in found)
+
+
+@given(st.lists(st.floats(0.01, 100), min_size=2, max_size=12), st.integers(1, 12))
+def test_shares_are_whole_and_add_up_to_100_with_the_largest_remainders_rounded_up(
+    parts: list[float], count: int
+) -> None:
+    shares = percentages(parts, len(parts))
+    assert sum(shares) == 100
+    gained = [share - part * (100 / sum(parts)) for share, part in zip(shares, parts, strict=True)]
+    up, down = [one for one in gained if one > 0], [one for one in gained if one <= 0]
+    # who is rounded up had no smaller remainder than who is not
+    assert max(gained) <= 1
+    assert not up or max(up) <= 1 + min(down, default=0) + 1e-9
+    assert percentages(parts, count) == shares[:count]

@@ -15,6 +15,7 @@ from digestmail.model import LETTER_LIFE, Delivery, MailingList, Pages, Subscrib
 
 # What RFC 6068 §2 lets stand of an atom (RFC 5322 §3.2.3), besides letters, digits and "-._~"
 _STANDS = "!$'*+"
+_STAYS = re.compile(rf"[A-Za-z0-9._~{_STANDS}-]*")
 # What nearly every address looks like: in ASCII, lower case after the @. It stays as it is, and knowing that takes 1 µs
 # where validating takes 60. Labels with two hyphens may be punycode and are left to the validator.
 _COMMON = re.compile(
@@ -56,7 +57,8 @@ def ascii_address(address: str) -> str:
 def mailto(address: str) -> str:
     """The URI of an address (RFC 6068)."""
     local, _, domain = address.rpartition("@")
-    return f"mailto:{quote(local, safe=_STANDS)}@{domain}"
+    # nearly every one stays as it is, and seeing that takes a quarter of the time of quoting it
+    return f"mailto:{local if _STAYS.fullmatch(local) else quote(local, safe=_STANDS)}@{domain}"
 
 
 def is_public(url: str | None) -> bool:

@@ -19,6 +19,8 @@ from itsdangerous import Signer
 from itsdangerous.encoding import base64_encode
 
 _LONGEST = 512
+_BLOCK = 64  # bytes that SHA-256 hashes at once
+_INNER, _OUTER = (bytes(byte ^ pad for byte in range(256)) for pad in (0x36, 0x5C))
 _MAC = 10  # bytes in an address, beside the 122 random bits of a uid
 _HEX = re.compile(r"(?:[0-9a-f]{2}){16}")
 _VALUE = re.compile(r"(~?[\w-]+)\.([0-9]{1,9})(?:\.([0-9]{1,12}))?(?:\.~([\w-]{1,64}))?", re.ASCII)
@@ -58,8 +60,8 @@ class Tokens:
     def __init__(self, secret: bytes) -> None:
         """``secret`` is known to the newsletter alone. A new one makes every token in every message worthless."""
         # the keys are derived once: an issue has four links, and deriving takes longer than signing
-        self._links = {purpose: _signer(secret, "link", purpose).derive_key() for purpose in Purpose}
-        self._addresses = {purpose: _signer(secret, "address", purpose).derive_key() for purpose in Purpose}
+        self._links = {purpose: _Mac(_signer(secret, "link", purpose).derive_key()) for purpose in Purpose}
+        self._addresses = {purpose: _Mac(_signer(secret, "address", purpose).derive_key()) for purpose in Purpose}
         self._erased, self._limited = (
             Signer(secret, salt=f"digestmail {what}", key_derivation="hmac", digest_method=hashlib.sha256)
             for what in ("erased", "limited")
@@ -78,8 +80,7 @@ class Tokens:
 
     def _signed(self, purpose: Purpose, value: str) -> str:
         """``Signer.sign`` with a key that is derived already."""
-        mac = hmac.digest(self._links[purpose], value.encode(), hashlib.sha256)
-        return f"{value}.{base64_encode(mac).decode()}"
+        return f"{value}.{base64_encode(self._links[purpose].digest(value.encode())).decode()}"
 
     def read_link(self, purpose: Purpose, token: str, now: datetime) -> Claim | None:
         """What the token of a URL says; None unless it was made for this purpose and holds at ``now``."""
@@ -109,7 +110,7 @@ class Tokens:
 
         It never changes for a reader: greylisting (RFC 6647) waits for the same return path to come again.
         """
-        mac = hmac.digest(self._addresses[purpose], uid.encode(), hashlib.sha256)[:_MAC]
+        mac = self._addresses[purpose].digest(uid.encode())[:_MAC]
         return base64.b32encode(_bytes_of(uid) + mac).decode().rstrip("=").lower()
 
     def read_address(self, purpose: Purpose, token: str) -> str | None:
@@ -131,6 +132,22 @@ class Tokens:
                 return uid
         claim = self.read_link(Purpose.UNSUBSCRIBE, token, now)
         return claim.uid if claim else None
+
+
+class _Mac:
+    """HMAC-SHA256 (RFC 2104 §4) whose key is hashed once: an issue has six of them, each in half of ``hmac``'s time."""
+
+    __slots__ = ("_inner", "_outer")
+
+    def __init__(self, key: bytes) -> None:
+        padded = (key if len(key) <= _BLOCK else hashlib.sha256(key).digest()).ljust(_BLOCK, b"\0")
+        self._inner, self._outer = hashlib.sha256(padded.translate(_INNER)), hashlib.sha256(padded.translate(_OUTER))
+
+    def digest(self, message: bytes) -> bytes:
+        inner, outer = self._inner.copy(), self._outer.copy()
+        inner.update(message)
+        outer.update(inner.digest())
+        return outer.digest()
 
 
 def _signer(secret: bytes, form: str, purpose: Purpose) -> Signer:

@@ -65,10 +65,8 @@ def fold(text: str, indent: int = 0, width: int = COLUMNS) -> str:
     character takes two columns (Unicode Standard Annex 11). Words that do not fit a line are cut.
     """
     room = width - indent
-    if len(text) <= room and _NARROW.fullmatch(text):
-        return " ".join(text.split())
     lines: list[str] = []
-    if _NARROW.fullmatch(text):
+    if (text.isascii() and text.isprintable()) or _NARROW.fullmatch(text):
         text = " ".join(text.split())
         while len(text) > room and (end := text.rfind(" ", 0, room + 1)) > 0:
             lines.append(text[:end])

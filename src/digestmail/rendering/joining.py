@@ -7,29 +7,20 @@ issue there is left to do: to weigh its reasons, to look up encoded pieces, and 
 
 from collections.abc import Sequence
 from functools import lru_cache
-from itertools import chain
 from typing import NamedTuple
-
-from markupsafe import escape
 
 from digestmail.model import Encoded, Issue, Pages, RankedPaper, Rendered
 from digestmail.rendering.cards import Shared, Tier, printed_number
 from digestmail.rendering.compile import CompiledTemplate
-from digestmail.rendering.environment import fold
-from digestmail.rendering.excerpts import Passage
 from digestmail.rendering.issue import render_issue
-from digestmail.rendering.kept import Kept
 from digestmail.rendering.language import Words
 from digestmail.rendering.outline import NO_PAGES, Outline, outline
 from digestmail.rendering.reasons import quoted_reasons, weigh
-from digestmail.rendering.shared import SharedPieces, Shell
+from digestmail.rendering.shared import SharedPieces
 from digestmail.rendering.slots import NotShared
 from digestmail.text.quoted import quoted, unquoted
 
-_KEPT_TEMPLATES, _KEPT_NUMBERS, _KEPT_WORDS = 8, 1024, 8192
-_Wrapping = tuple[int, int] | None
-# one reader's words; a passage looks otherwise in HTML than in text, and is no string: its equal would be
-_Own = str | Passage
+_KEPT_TEMPLATES, _KEPT_NUMBERS = 8, 1024
 
 
 class _Cards(NamedTuple):
@@ -94,31 +85,7 @@ class Joining:
         if shell is None or subject is None or cards is None:
             return None
         own_words = own.words
-        html = _filled(shell.html, own_words, cards.html, _IN_HTML)
-        return Encoded(subject, html, _filled(shell.text, own_words, cards.text, _IN_TEXT))
-
-
-def _filled(shell: Shell, own: tuple[_Own, ...], cards: Sequence[tuple[bytes, ...]], kept: "_Encoded") -> list[bytes]:
-    """All of a part, in pieces; no step of Python for each of them."""
-    encoded = map(kept.__getitem__, zip(shell.pick(own), shell.wrappings, strict=True))
-    pieces = shell.texts.copy()
-    pieces[1::2] = shell.order((*encoded, *cards))
-    return list(chain.from_iterable(pieces))
-
-
-def _in_html(key: tuple[_Own, _Wrapping]) -> tuple[bytes]:
-    words, wrapping = key
-    return (quoted(escape(fold(str(words), *wrapping) if wrapping else words)),)
-
-
-def _in_text(key: tuple[_Own, _Wrapping]) -> tuple[bytes]:
-    words, wrapping = key
-    return (quoted(fold(str(words), *wrapping) if wrapping else str(words)),)
-
-
-_Encoded = Kept[tuple[_Own, _Wrapping], tuple[bytes]]
-_IN_HTML: _Encoded = Kept(_KEPT_WORDS, _in_html)
-_IN_TEXT: _Encoded = Kept(_KEPT_WORDS, _in_text)
+        return Encoded(subject, shell.html.fill(own_words, cards.html), shell.text.fill(own_words, cards.text))
 
 
 def _cards(pieces: SharedPieces, papers: Sequence[tuple[RankedPaper, Shared]], words: Words) -> _Cards | None:

@@ -9,7 +9,7 @@ from markupsafe import Markup, escape
 
 from digestmail.model import Evidence, Field, Hit, Match
 from digestmail.rendering.environment import COLUMNS, columns, fold
-from digestmail.rendering.excerpts import Printed
+from digestmail.rendering.excerpts import Printed, escaped
 from digestmail.rendering.kept import Kept
 from digestmail.rendering.language import Words
 from digestmail.text.clean import clean_line
@@ -26,6 +26,8 @@ Weighed = tuple[list[Told], frozenset[Hit]]
 # a list within a card, whose text begins four columns in
 _ITEM, _NEXT_ITEM, _NEXT_IN_HTML = 6, "\n    ", "; "
 _TOLD = 3
+_WORDS = Evidence.WORDS  # an enumeration looks its members up in Python
+_FOR = (False,) * (_TOLD + 1)
 _KEPT = 1 << 14
 
 _QUOTED_NEXT_ITEM, _QUOTED_NEXT_IN_HTML = quoted(_NEXT_ITEM), quoted(_NEXT_IN_HTML)
@@ -104,11 +106,11 @@ def _told(hits: Sequence[Hit], points: Sequence[float]) -> list[Told]:
         wanted -= 1
     told: list[Told]
     if wanted > 1:
-        shares = percentages(points[:wanted])
         count = wanted if wanted <= _TOLD + 1 else _TOLD
-        told = [(hit, share, False) for hit, share in zip(hits[:count], shares, strict=False)]
+        shares = percentages(points if wanted == len(points) else points[:wanted], count)
+        told = [*zip(hits[:count], shares, _FOR, strict=False)]
         if count < wanted:
-            told.append((wanted - count, sum(shares[count:]), False))
+            told.append((wanted - count, 100 - sum(shares), False))
     else:
         told = [(hit, None, False) for hit in hits[:wanted]]
     if 0 < wanted < len(points):
@@ -145,22 +147,17 @@ def quoted_reasons(told: Iterable[Told], words: Words) -> tuple[bytes, bytes, by
     return _QUOTED_NEXT_IN_HTML.join(in_html), in_html[0], _QUOTED_NEXT_ITEM.join(in_text), in_text[0]
 
 
-def percentages(parts: Sequence[float]) -> list[int]:
-    """Whole per cent that add up to 100, by the largest remainders (Hamilton's method)."""
+def percentages(parts: Sequence[float], count: int) -> list[int]:
+    """The first ``count`` of whole per cent that add up to 100, by the largest remainders (Hamilton's method)."""
     factor = 100 / sum(parts)
-    shares: list[int] = []
-    left: list[float] = []
-    missing = 100
-    for part in parts:
-        exact = part * factor
-        share = int(exact)
-        missing -= share
-        shares.append(share)
-        left.append(share - exact)
-    for least in sorted(left)[:missing]:
+    shares = [int(part * factor) for part in parts[:count]]
+    # the largest remainder first; what all of them lack adds up to a whole number, but for rounding
+    left = [-(part * factor % 1) for part in parts]
+    for least in sorted(left)[: round(-sum(left))]:
         at = left.index(least)
-        shares[at] += 1
         left[at] = 1.0  # has got what it lacked
+        if at < count:
+            shares[at] += 1
     return shares
 
 
@@ -174,7 +171,7 @@ def _what(told: Hit | int) -> _What:
         return told
     # how often some of its words stand there is not told
     return told.keyword, tuple(
-        [(one.field, one.text, 0 if one.evidence is Evidence.WORDS else one.count, one.evidence) for one in told.places]
+        [(one.field, one.text, 0 if one.evidence is _WORDS else one.count, one.evidence) for one in told.places]
     )
 
 
@@ -215,14 +212,14 @@ _QUOTED_SHARES = {share: _quoted_share(share) for share in (None, *range(101))}
 def _said(what: _What, words: Words, against: bool) -> _Said:
     if isinstance(what, int):
         more = words.ngettext("%(num)s more keyword", "%(num)s more keywords", what)
-        return _Said("", "", more, more, str(escape(more)))
+        return _Said("", "", more, more, escaped(more))
     keyword, found, where = _in_words(*what, words)
-    text, html = where, str(escape(where))
+    text, html = where, escaped(where)
     if found:
-        text, html = f"*{found}* {text}", f"<b>{escape(found)}</b> {html}"
+        text, html = f"*{found}* {text}", f"<b>{escaped(found)}</b> {html}"
     if against:
         but = words.gettext("but")
-        text, html = f"{but} {text}", f"{escape(but)} {html}"
+        text, html = f"{but} {text}", f"{escaped(but)} {html}"
     return _Said(keyword, found, where, text, html)
 
 
@@ -234,7 +231,7 @@ def _in_words(keyword: str, places: Sequence[_Place], words: Words) -> tuple[str
     if evidence is Evidence.DISLIKE:
         return "", _written(places), words.gettext("as in papers you asked for less of")
     keyword = clean_line(keyword)
-    whole = [text for _, text, _, evidence in places if evidence is not Evidence.WORDS]
+    whole = [text for _, text, _, evidence in places if evidence is not _WORDS]
     if not whole:
         where = _some_words(keyword, tuple([field for field, _, _, _ in places]), words)
         return keyword, _written(places) or keyword, where

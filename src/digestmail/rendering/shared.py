@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import lru_cache, partial
 from itertools import chain, count
-from operator import itemgetter
+from operator import getitem, itemgetter
 from typing import Any, NamedTuple, Self
 
 from jinja2 import meta
@@ -13,14 +13,19 @@ from digestmail.errors import TemplateError
 from digestmail.model import Hit
 from digestmail.rendering.cards import QUOTED_MARKS, QUOTED_TITLES, Card, Personal, Shared, Tier
 from digestmail.rendering.compile import CompiledTemplate
+from digestmail.rendering.environment import fold
+from digestmail.rendering.excerpts import Passage, escaped
 from digestmail.rendering.issue import context
 from digestmail.rendering.kept import Kept
 from digestmail.rendering.outline import Own, Shape
 from digestmail.rendering.passages import FollowUp
 from digestmail.rendering.slots import CARD, NotShared, Slot, Slotted, SlottedPart
 from digestmail.text.clean import clean_line
+from digestmail.text.quoted import quoted
 
-_KEPT_SHELLS, _KEPT_SUBJECTS, _KEPT_CARDS = 512, 4096, 4096
+_KEPT_SHELLS, _KEPT_SUBJECTS, _KEPT_CARDS, _KEPT_WORDS = 512, 4096, 4096, 8192
+# an address or a link comes again in the same message only: kept for long it would drive out what comes in all of them
+_KEPT_OWN = 64
 _STRINGS = Own._fields[: Own._fields.index("headings")]
 # these wrap themselves
 _WRAPPED = ("quiet",)
@@ -41,29 +46,43 @@ _OUTSIDE = f"can only be used in block '{CARD}'"
 _NOT_ASKED_FOR = "cannot be used in the subject"
 _WHY = "is one reader's own: print all of it, 'card.reasons', or the first, 'card.reason'"
 
+_ONE_READERS = frozenset(
+    ("subscription", "address", "keywords", "unsubscribe_url", "preferences_url", "feedback_url", "browser_url")
+)
+
 Picks = Callable[[tuple[bytes, ...]], tuple[bytes, ...]]
+#: one reader's words; a passage looks otherwise in HTML than in text, and is no string: its equal would be
+OwnWords = str | Passage
+QuotedWords = Kept[OwnWords, tuple[bytes]]
+_Wrapping = tuple[int, int] | None
 
 
 class Shell(NamedTuple):
-    """One part of all around the cards, taken apart so that filling it takes no step for each place."""
+    """One part of all around the cards, taken apart so that filling it takes no step of Python for each place."""
 
     #: what stands between the places, and room for what belongs there, each in pieces
     texts: list[tuple[bytes, ...]]
-    #: of ``Own.words`` those that are shown, once for each place, and how each is wrapped
-    pick: Callable[[tuple[Any, ...]], tuple[Any, ...]]
-    wrappings: tuple[tuple[int, int] | None, ...]
+    #: of ``Own.words`` those that are shown, once for each place, and where the bytes of each are found
+    pick: Callable[[tuple[OwnWords, ...]], tuple[OwnWords, ...]]
+    kept: tuple[QuotedWords, ...]
     #: these words and then all cards, in the order of the places
     order: Callable[[tuple[Any, ...]], tuple[Any, ...]]
 
     @classmethod
-    def of(cls, part: Slotted) -> Self:
-        """From the part as it was filled."""
-        words = [place for place in part.places if place.name != CARD]
-        texts = list(chain.from_iterable(((text,), ()) for text in part.texts))[:-1]
+    def of(cls, filled: Slotted, part: str) -> Self:
+        """From the part as it was filled: ``html`` or ``text``."""
+        words = [place for place in filled.places if place.name != CARD]
+        texts = list(chain.from_iterable(((text,), ()) for text in filled.texts))[:-1]
         numbers = count()
-        order = [len(words) + place.at if place.name == CARD else next(numbers) for place in part.places]
-        pick = _picking(tuple(place.at for place in words))
-        return cls(texts, pick, tuple(place.wrapped for place in words), _picking(tuple(order)))
+        order = [len(words) + place.at if place.name == CARD else next(numbers) for place in filled.places]
+        kept = tuple(_QUOTED[part, place.wrapped, place.name in _ONE_READERS] for place in words)
+        return cls(texts, _picking(tuple(place.at for place in words)), kept, _picking(tuple(order)))
+
+    def fill(self, own: tuple[OwnWords, ...], cards: Sequence[tuple[bytes, ...]]) -> list[bytes]:
+        """All of the part, in pieces to join."""
+        pieces = self.texts.copy()
+        pieces[1::2] = self.order((*map(getitem, self.kept, self.pick(own)), *cards))
+        return list(chain.from_iterable(pieces))
 
 
 class SharedShell(NamedTuple):
@@ -122,7 +141,7 @@ class SharedPieces:
     def _shell(self, shape: Shape, full: tuple[bool, ...]) -> SharedShell | None:
         said = context(shape, _own_slots(shape, full), _card_slots(shape))
         try:
-            return SharedShell(Shell.of(self._html.shell(said)), Shell.of(self._text.shell(said)))
+            return SharedShell(Shell.of(self._html.shell(said), "html"), Shell.of(self._text.shell(said), "text"))
         except NotShared as fault:
             self._note(fault)
             return None
@@ -165,6 +184,23 @@ class SharedPieces:
             self.faults.append(str(fault))
 
 
+def _quoted_words(key: tuple[str, _Wrapping, bool]) -> QuotedWords:
+    part, wrapping, one_readers = key
+    return Kept(_KEPT_OWN if one_readers else _KEPT_WORDS, partial(_quote, part, wrapping))
+
+
+def _quote(part: str, wrapping: _Wrapping, own: OwnWords) -> tuple[bytes]:
+    """In one piece."""
+    if part == "html" and not wrapping and isinstance(own, Passage):
+        return (quoted(own.html),)
+    words = fold(str(own), *wrapping) if wrapping else str(own)
+    return (quoted(escaped(words) if part == "html" else words),)
+
+
+#: own words as quoted-printable, by the part they are in, how they are wrapped, and whether other readers have the same
+_QUOTED: Kept[tuple[str, _Wrapping, bool], QuotedWords] = Kept(_KEPT_SHELLS, _quoted_words)
+
+
 def _picks(card: Slotted, part: str, start: int) -> Picks:
     """``start`` is where the texts of the card begin."""
     texts = range(start, start + len(card.texts))
@@ -173,7 +209,7 @@ def _picks(card: Slotted, part: str, start: int) -> Picks:
 
 
 @lru_cache(maxsize=64)  # most cards of a template have the same places, and are to have the same object
-def _picking(order: tuple[int, ...]) -> Picks:
+def _picking(order: tuple[int, ...]) -> Callable[[tuple[Any, ...]], tuple[Any, ...]]:
     return itemgetter(*order) if len(order) > 1 else lambda row: tuple([row[at] for at in order])
 
 

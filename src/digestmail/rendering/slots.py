@@ -5,7 +5,7 @@ printed, and kept. Whatever else a template does with a slot raises ``NotShared`
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import wraps
+from functools import lru_cache, wraps
 from typing import Final, NamedTuple, NoReturn, cast
 
 from jinja2 import meta, nodes
@@ -24,6 +24,7 @@ _SHARED_NAMES = {CARD, "words", "_", "gettext", "ngettext"}
 _COLLECTING = (nodes.AssignBlock, nodes.CallBlock, nodes.FilterBlock, nodes.Macro)
 # these ask for the kind of a value
 _TESTS_OF_KIND = ("escaped", "string")
+_KEPT_TEXTS = 1024
 # no text that was cleaned holds it
 _EDGE = "\0"
 _PRINTED = "can only be printed as it is, or tested for being empty"
@@ -131,7 +132,7 @@ def _slotted(printed: Iterable[str]) -> Slotted:
     text: list[str] = []
 
     def end_text() -> None:
-        texts.append(quoted("".join(text)))
+        texts.append(_one_for_all(quoted("".join(text))))
         text.clear()
 
     for piece in printed:
@@ -144,6 +145,16 @@ def _slotted(printed: Iterable[str]) -> Slotted:
             text.append(piece)
     end_text()
     return Slotted(tuple(texts), tuple(places))
+
+
+@lru_cache(_KEPT_TEXTS)
+def _one_for_all(text: bytes) -> bytes:
+    """The same object for equal texts.
+
+    Most of what stands between the slots of a card is the same in all cards: it is fetched from memory once, not anew
+    with each card.
+    """
+    return text
 
 
 def _leave(shell: Context) -> Iterator[str]:
