@@ -341,8 +341,8 @@ def test_everything_is_taken_along(house: Newsletter, api: TestClient) -> None:
 
 
 def test_somebody_is_forgotten_for_good(house: Newsletter, api: TestClient) -> None:
-    assert api.post("subscribers/reader@example.org/erase").status_code == 204
-    problem(api.post("subscribers/reader@example.org/erase"), 404)
+    assert api.delete("subscribers/reader@example.org?erase=true").status_code == 204
+    problem(api.delete("subscribers/reader@example.org?erase=true"), 404)
     problem(api.get("subscribers/reader@example.org"), 404)
     assert house.store.subscribers.find("reader@example.org") is None
     assert api.get("audit").json()["faults"] == []
