@@ -2,6 +2,7 @@
 
 import sqlite3
 import stat
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -95,6 +96,19 @@ def test_a_store_of_the_first_version_opens_with_all_that_was_in_it(tmp_path: Pa
     assert store.deliveries.promised([ann, bob], NOON) == {"uid-1": {"arxiv:2606.00001"}}
     assert [fetched.new for fetched in store.fetches.latest()] == [1]
     store.close()
+
+
+def test_the_table_of_deliveries_is_built_anew_and_nothing_points_nowhere(tmp_path: Path) -> None:
+    first_version(tmp_path / "x.db")
+    store = Store(f"sqlite:///{tmp_path / 'x.db'}")
+    assert store.problems() == []
+    store.close()
+    slot = "INSERT INTO delivery (subscriber_id, slot, kind, status, planned_at, attempts, fence, note) VALUES "
+    row = "(1, '2026-06-30', ?, 'planned', '2026-06-30 12:00:00.000000', 0, 0, '')"
+    with closing(sqlite3.connect(tmp_path / "x.db")) as file:
+        file.execute(slot + row, ("confirm",))
+        with pytest.raises(sqlite3.IntegrityError):
+            file.execute(slot + row, ("issue",))
 
 
 def test_a_paper_of_the_first_version_with_tex_in_its_title_does_not_come_again(tmp_path: Path) -> None:

@@ -124,7 +124,7 @@ def test_what_a_stranger_types_is_text_and_nothing_else(daily: Newsletter, clien
     assert "<b>bold" not in client.get(door(daily)).text
 
 
-def test_a_newsletter_without_an_address_of_its_own_has_no_such_page(store: Store) -> None:
+def test_a_list_that_is_closed_has_no_such_page(store: Store) -> None:
     closed = newsletter(store)
     with site(closed, subscribing=False) as client:
         assert client.get("/subscribe").status_code == 404

@@ -141,6 +141,7 @@ def open_probes(config: Config, *, offline: bool = False) -> Mapping[str, Probe]
         "template": partial(
             doctor.check_template, templates, config.issue.template, followups=config.issue.followups == "on"
         ),
+        "letters": partial(doctor.check_letters, templates),
         "store": partial(
             doctor.check_store,
             url.render_as_string(hide_password=False),

@@ -184,3 +184,12 @@ def test_who_has_signed_up_when_the_server_is_killed_is_written_to_by_the_next(h
         assert server.end() == 0
     assert sorted(to for to, _ in letters(house)) == people
     house("audit")
+
+
+def test_a_list_that_is_closed_offers_nobody_to_sign_up(house: House) -> None:
+    house.write(newsletter={**house.config["newsletter"], "base_url": "http://localhost:8000"})
+    for settings, offered in (({"subscribe": "closed"}, False), ({}, True)):
+        house.write(web={"listen": "127.0.0.1:0", **settings})
+        with serving(house) as server:
+            assert ("/subscribe" in get(server.url())) is offered
+            assert server.end() == 0

@@ -101,7 +101,7 @@ def web_settings(settings: Config, listening: Listening) -> "WebSettings":
     return WebSettings(
         base_url=settings.newsletter.base_url or f"http://{Listening(listening.host or 'localhost', listening.port)}",
         name=settings.newsletter.name,
-        subscribing=settings.newsletter.base_url is not None,
+        subscribing=pages.subscribe == "open" and settings.newsletter.base_url is not None,
         trusted_proxies=pages.trusted_proxies,
         admin_token=pages.admin_token or (parse_secret(token) if token else None),
         page_size=pages.page_size,

@@ -3,6 +3,8 @@
 The descriptions are the words of the reference documentation and of the editors' JSON Schema.
 """
 
+from typing import Literal
+
 from pydantic import Field
 
 from digestmail.config.fields import Flag, Listen, Network, PaperCount, Secret, Section
@@ -28,6 +30,11 @@ class PagesSettings(Section):
         repr=False,
         description="Opens `/admin` and `/api/v1`, which are closed without it; best as `${DIGESTMAIL_ADMIN_TOKEN}`, "
         "which is also what counts when this key is missing.",
+    )
+    subscribe: Literal["open", "closed"] = Field(
+        default="open",
+        description="Whether strangers can sign up at `/subscribe`, and confirm by mail; links in the mail need "
+        "`newsletter.base_url`. `closed`: only you put readers on the list.",
     )
     page_size: PaperCount = Field(default=50, description="Papers on one page of the archive.")
     public_metrics: Flag = Field(

@@ -58,10 +58,9 @@ def check_template(templates: Templates, name: str, *, followups: bool = False) 
     size = len(usual.rendered.html.encode())
     told = f"ten papers are {size / 1024:.0f} KB of HTML, the largest trial {largest / 1024:.0f} of {LIMIT // 1024} KB"
     yield Check(State.OK if largest <= LIMIT else State.FAILED, "size", told)
-    yield from _check_letters(templates)
 
 
-def _check_letters(templates: Templates) -> Iterator[Check]:
+def check_letters(templates: Templates) -> Iterator[Check]:
     """Whether who signs up can be written to."""
     for name in LETTERS:
         faults = [
@@ -69,9 +68,9 @@ def _check_letters(templates: Templates) -> Iterator[Check]:
         ]
         if faults:
             advice = f"'digestmail templates check {name}' tells all {len(faults)}"
-            yield Check(State.FAILED, "template", f"{name}: {'; '.join(faults[:_SHOWN])}", advice)
+            yield Check(State.FAILED, "letters", f"{name}: {'; '.join(faults[:_SHOWN])}", advice)
         else:
-            yield Check(State.OK, "template", f"{name}: compiles, its letters are without a fault")
+            yield Check(State.OK, "letters", f"{name}: compiles, its letters are without a fault")
 
 
 def sample_message(

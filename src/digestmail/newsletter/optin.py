@@ -54,11 +54,6 @@ def stranger(newsletter: Newsletter, wishes: Wishes, email: str = "") -> Subscri
     return with_wishes(nobody, wishes)
 
 
-def is_open(newsletter: Newsletter) -> bool:
-    """Whether strangers can put themselves on the list: without a ``base_url`` no link leads back from a letter."""
-    return newsletter.mailing_list.base_url is not None
-
-
 def ask(newsletter: Newsletter, email: str, wishes: Wishes, client: str) -> None:
     """Somebody at the IP address ``client`` wants ``email`` to be on the list: ``answer`` writes to it.
 

@@ -27,8 +27,8 @@ _FROM_A_SEARCH = Annotated[str, Query(max_length=_LONGEST_SEARCH)]
 def show_form(request: Request, keywords: _FROM_A_SEARCH = "") -> HTMLResponse:
     """The form. A search may lead here, with its words as the first keywords."""
     house: House = request.app.state.house
+    _check_open(house)
     with house.newsletter() as newsletter:
-        _check_open(newsletter)
         return _form(house, newsletter, {"keywords": keywords})
 
 
@@ -39,9 +39,9 @@ def subscribe(request: Request, form: Form) -> HTMLResponse:
     Whoever asks gets the same answer for every address, and at the same speed: what becomes of it is decided later.
     """
     house: House = request.app.state.house
+    _check_open(house)
     form = preferences.with_added(form)
     with house.newsletter() as newsletter:
-        _check_open(newsletter)
         is_asking, problems = form.get("action") == "subscribe", dict[str, str]()
         email = wishes = None
         try:
@@ -84,8 +84,8 @@ def confirm(request: Request, token: str) -> HTMLResponse:
         return _welcome(house, newsletter, optin.confirm(newsletter, token))
 
 
-def _check_open(newsletter: Newsletter) -> None:
-    if not optin.is_open(newsletter):
+def _check_open(house: House) -> None:
+    if not house.settings.subscribing:
         raise HTTPException(404)
 
 
