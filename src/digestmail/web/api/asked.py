@@ -60,6 +60,14 @@ def _iso_date(value: object) -> object:
     return value
 
 
+def _no_truth(value: object) -> object:
+    # pydantic would take true for 1
+    if isinstance(value, bool):
+        raise ValueError("a whole number is wanted")  # noqa: TRY004 - the error that pydantic tells
+    return value
+
+
+Whole = Annotated[int, BeforeValidator(_no_truth)]
 Day = Annotated[date, BeforeValidator(_iso_date)]
 Address = Annotated[str, Field(max_length=_LONGEST_ADDRESS, json_schema_extra={"format": "email"}), _checked(address)]
 AddressInPath = Annotated[
@@ -115,7 +123,7 @@ class SubscriptionIn(ProfileIn):
 
     cadence: Cadence = "daily"
     timezone: Timezone = "UTC"
-    max_papers: Annotated[int, Field(ge=1, le=100)] | None = None
+    max_papers: Annotated[Whole, Field(ge=1, le=100)] | None = None
     language: Language | None = None
 
     def subscription(self, email: str, newsletter: Newsletter) -> Subscription:
@@ -140,7 +148,7 @@ class CheckIn(Body):
     """Keywords to look at."""
 
     keywords: Annotated[Keywords, Field(min_length=1)]
-    weeks: Annotated[int, Field(ge=1, le=52)] = 4
+    weeks: Annotated[Whole, Field(ge=1, le=52)] = 4
 
 
 class DecisionIn(Body):
@@ -185,8 +193,8 @@ class SuggestIn(Body):
 
     reader: Address | None = None
     papers: Annotated[list[PaperName], Field(max_length=200)] = []
-    weeks: Annotated[int, Field(ge=1, le=52)] = 4
-    limit: Annotated[int, Field(ge=1, le=100)] = 10
+    weeks: Annotated[Whole, Field(ge=1, le=52)] = 4
+    limit: Annotated[Whole, Field(ge=1, le=100)] = 10
 
 
 class SimulationIn(Body):
@@ -194,7 +202,7 @@ class SimulationIn(Body):
 
     reader: Annotated[Address | None, Field(description="Whose; by default the first subscriber's.")] = None
     keywords: Annotated[Keywords, Field(description="Instead of the reader's own.")] = []
-    days: Annotated[int, Field(ge=1, le=366)] = 14
+    days: Annotated[Whole, Field(ge=1, le=366)] = 14
     add: Annotated[Keywords, Field(description="Compare: with these, too.")] = []
     drop: Annotated[Keywords, Field(description="Compare: without these.")] = []
     instead: Annotated[Keywords, Field(description="Compare: with these alone.")] = []
