@@ -98,6 +98,7 @@ def test_a_subscriber_of_the_config_file_is_changed_there(api: TestClient) -> No
         ("timezone", "Mars/Olympus"),
         ("timezone", "../../etc/passwd"),
         ("max_papers", 0),
+        ("max_papers", True),
         ("language", "xx"),
         ("gate", "open"),
         ("unknown", 1),
@@ -302,6 +303,7 @@ def test_a_pause_begins_and_ends(api: TestClient) -> None:
     for until in ("2026-06-30", "2026-12-31", "9999-12-31"):
         problem(api.post("subscribers/reader@example.org/pause", json={"until": until}), 422)
     assert api.get("subscribers/reader@example.org").json()["paused_until"] == "2026-07-10"
+    assert api.get("subscribers/reader@example.org/preview").status_code == 200
     for _ in range(2):
         assert api.post("subscribers/reader@example.org/resume").json()["status"] == "active"
     api.delete("subscribers/reader@example.org")
@@ -341,8 +343,8 @@ def test_everything_is_taken_along(house: Newsletter, api: TestClient) -> None:
 
 
 def test_somebody_is_forgotten_for_good(house: Newsletter, api: TestClient) -> None:
-    assert api.post("subscribers/reader@example.org/erase").status_code == 204
-    problem(api.post("subscribers/reader@example.org/erase"), 404)
+    assert api.delete("subscribers/reader@example.org?erase=true").status_code == 204
+    problem(api.delete("subscribers/reader@example.org?erase=true"), 404)
     problem(api.get("subscribers/reader@example.org"), 404)
     assert house.store.subscribers.find("reader@example.org") is None
     assert api.get("audit").json()["faults"] == []

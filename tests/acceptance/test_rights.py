@@ -45,6 +45,9 @@ def test_a_pause_holds_issues_back_and_who_comes_back_gets_what_came_meanwhile(h
     assert status(house) == "paused"
     house("run")
     assert house.outbox == []
+    # as if back today
+    assert "Attention number 0" in house.process("preview", READER, "--text").stdout
+    assert status(house) == "paused"
     assert house.process("subscribers", "resume", READER).stderr == f"{READER}: active\n"
     house("run")
     assert [len(issue) for issue in house.sent()] == [3]

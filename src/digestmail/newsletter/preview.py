@@ -51,7 +51,10 @@ def size(newsletter: Newsletter, message: Message) -> Size:
 
 
 def reader_of(newsletter: Newsletter, email: str | None, profile: Profile | None, now: datetime) -> Subscriber:
-    """The subscriber asked for, active and with the keywords asked for; gate and opinions stay their own."""
+    """The subscriber asked for, active and with the keywords asked for; gate and opinions stay their own.
+
+    One who pauses is as if back today: the issue that catches up is theirs to see.
+    """
     if email is None:
         everyone = newsletter.store.subscribers.all(SubscriberStatus.ACTIVE)
         known = everyone[0] if everyone and profile is None else None
@@ -66,7 +69,8 @@ def reader_of(newsletter: Newsletter, email: str | None, profile: Profile | None
         own = Profile(gate=newsletter.rules.gate)
         known = Subscriber(uid=newsletter.new_id(), email=address, profile=own, created_at=now)
     keywords = known.profile.keywords if profile is None else profile.keywords
-    return replace(known, status=SubscriberStatus.ACTIVE, profile=replace(known.profile, keywords=keywords))
+    profile = replace(known.profile, keywords=keywords)
+    return replace(known, status=SubscriberStatus.ACTIVE, paused_until=None, profile=profile)
 
 
 def _next_slot(newsletter: Newsletter, subscriber: Subscriber, now: datetime, day: date | None) -> date:

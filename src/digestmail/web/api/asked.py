@@ -21,6 +21,7 @@ from digestmail.ranking.profile import MAX_KEYWORDS, parse_keywords
 from digestmail.rendering.language import languages, parse_language
 
 _LONGEST_ADDRESS = 254  # RFC 5321 §4.5.3.1.3, less the angle brackets
+_LONGEST_IN_PATH = 64 + 1 + 255  # the parts of an address, by themselves: what is too long together is told as such
 _LONGEST_KEYWORD = 500
 
 
@@ -59,14 +60,25 @@ def _iso_date(value: object) -> object:
     return value
 
 
+def _no_truth(value: object) -> object:
+    # pydantic would take true for 1
+    if isinstance(value, bool):
+        raise ValueError("a whole number is wanted")  # noqa: TRY004 - the error that pydantic tells
+    return value
+
+
+Whole = Annotated[int, BeforeValidator(_no_truth)]
 Day = Annotated[date, BeforeValidator(_iso_date)]
 Address = Annotated[str, Field(max_length=_LONGEST_ADDRESS, json_schema_extra={"format": "email"}), _checked(address)]
-AddressInPath = Annotated[str, Path(max_length=_LONGEST_ADDRESS, description="The address of a subscriber.")]
+AddressInPath = Annotated[
+    str,
+    Path(max_length=_LONGEST_IN_PATH, description="The address of a subscriber.", examples=["reader@example.org"]),
+]
 Number = Annotated[int, Path(ge=1, le=2**62, description="The number of a delivery.")]
 PageNumber = Annotated[int, Query(ge=1, le=10_000, description="Which page, from 1 on.")]
 PageSize = Annotated[int, Query(ge=1, le=100, description="How many on a page.")]
 Words = Annotated[str, Query(max_length=200)]
-PaperName = Annotated[str, Field(min_length=1, max_length=500)]
+PaperName = Annotated[str, Field(min_length=1, max_length=500, examples=["arxiv:2606.00001"])]
 PaperReference = Annotated[
     str,
     Query(
@@ -78,7 +90,11 @@ PaperReference = Annotated[
 ]
 Keywords = Annotated[
     list[Annotated[str, Field(max_length=_LONGEST_KEYWORD)]],
-    Field(max_length=MAX_KEYWORDS, description="What to look for, in the syntax of config.yaml."),
+    Field(
+        max_length=MAX_KEYWORDS,
+        description="What to look for, in the syntax of config.yaml.",
+        examples=[["quantization^2", "-survey"]],
+    ),
 ]
 Cadence = Annotated[
     str,
@@ -107,7 +123,7 @@ class SubscriptionIn(ProfileIn):
 
     cadence: Cadence = "daily"
     timezone: Timezone = "UTC"
-    max_papers: Annotated[int, Field(ge=1, le=100)] | None = None
+    max_papers: Annotated[Whole, Field(ge=1, le=100)] | None = None
     language: Language | None = None
 
     def subscription(self, email: str, newsletter: Newsletter) -> Subscription:
@@ -132,7 +148,7 @@ class CheckIn(Body):
     """Keywords to look at."""
 
     keywords: Annotated[Keywords, Field(min_length=1)]
-    weeks: Annotated[int, Field(ge=1, le=52)] = 4
+    weeks: Annotated[Whole, Field(ge=1, le=52)] = 4
 
 
 class DecisionIn(Body):
@@ -151,7 +167,12 @@ class TrialIn(Body):
 class PauseIn(Body):
     """A pause."""
 
-    until: Annotated[Day, Field(description="No issue before this day, where the subscriber is; 92 days at most.")]
+    until: Annotated[
+        Day,
+        Field(
+            description="No issue before this day, where the subscriber is; 92 days at most.", examples=["2026-07-15"]
+        ),
+    ]
 
 
 class OpinionIn(Body):
@@ -172,8 +193,8 @@ class SuggestIn(Body):
 
     reader: Address | None = None
     papers: Annotated[list[PaperName], Field(max_length=200)] = []
-    weeks: Annotated[int, Field(ge=1, le=52)] = 4
-    limit: Annotated[int, Field(ge=1, le=100)] = 10
+    weeks: Annotated[Whole, Field(ge=1, le=52)] = 4
+    limit: Annotated[Whole, Field(ge=1, le=100)] = 10
 
 
 class SimulationIn(Body):
@@ -181,7 +202,7 @@ class SimulationIn(Body):
 
     reader: Annotated[Address | None, Field(description="Whose; by default the first subscriber's.")] = None
     keywords: Annotated[Keywords, Field(description="Instead of the reader's own.")] = []
-    days: Annotated[int, Field(ge=1, le=366)] = 14
+    days: Annotated[Whole, Field(ge=1, le=366)] = 14
     add: Annotated[Keywords, Field(description="Compare: with these, too.")] = []
     drop: Annotated[Keywords, Field(description="Compare: without these.")] = []
     instead: Annotated[Keywords, Field(description="Compare: with these alone.")] = []

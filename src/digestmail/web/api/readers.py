@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 
 from digestmail.model import SubscriberStatus
-from digestmail.newsletter import overview
+from digestmail.newsletter import farewell, overview
 from digestmail.newsletter import subscribe as subscribing
 from digestmail.newsletter.deliver import Message
 from digestmail.newsletter.preview import preview
@@ -66,10 +66,17 @@ def change_subscriber(request: Request, email: AddressInPath, asked: Subscriptio
 
 
 @router.delete("/subscribers/{email}", status_code=204, response_class=Response, responses=problems(404, 422))
-def unsubscribe(request: Request, email: AddressInPath) -> None:
+def unsubscribe(
+    request: Request,
+    email: AddressInPath,
+    erase: Annotated[bool, Query(description="Forget the subscriber for good; only a keyed hash stays.")] = False,
+) -> None:
     """From now on this address gets nothing. It stays on record as unsubscribed, so that no list brings it back."""
     with house_of(request).newsletter() as newsletter:
-        subscribing.unsubscribe(newsletter, address(email))
+        if erase:
+            farewell.erase(newsletter, overview.subscriber_of(newsletter, address(email)))
+        else:
+            subscribing.unsubscribe(newsletter, address(email))
 
 
 @router.get("/subscribers/{email}/preview", responses=problems(404, 422))

@@ -1,4 +1,4 @@
-"""What belongs to a subscriber: a pause, opinions, all that is kept, being forgotten; and what came back."""
+"""What belongs to a subscriber: a pause, opinions, all that is kept; and what came back from the address."""
 
 from typing import Annotated, Any
 
@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from digestmail.model import SubscriberStatus
 from digestmail.newsletter import Newsletter, feedback, overview, pauses
-from digestmail.newsletter.farewell import erase, everything, papers_of
+from digestmail.newsletter.farewell import everything, papers_of
 from digestmail.newsletter.suppression import unsuppress
 from digestmail.text.citing import bibtex, ris
 from digestmail.text.clean import clean_line
@@ -78,13 +78,6 @@ def papers_as_ris(request: Request, email: AddressInPath) -> Response:
     """The same as RIS."""
     with house_of(request).newsletter() as newsletter:
         return _cited(newsletter, email, "ris")
-
-
-@router.post("/subscribers/{email}/erase", status_code=204, response_class=Response, responses=problems(404, 422))
-def erase_subscriber(request: Request, email: AddressInPath) -> None:
-    """Forget a subscriber for good; a keyed hash stays, so that no list brings the address back."""
-    with house_of(request).newsletter() as newsletter:
-        erase(newsletter, overview.subscriber_of(newsletter, address(email)))
 
 
 @router.post("/subscribers/{email}/unsuppress", responses=problems(404, 409, 422))
