@@ -11,13 +11,15 @@ import pytest
 
 from builders import NOON, paper, papers, subscriber
 from digestmail.errors import DeliveryAmbiguous, DeliveryDeferred, DeliveryRejected, StoreError, TransportUnavailable
-from digestmail.model import AttemptEvent, DeliveryStatus, Envelope, SubscriberStatus
+from digestmail.model import AttemptEvent, Delivery, DeliveryStatus, Envelope, SubscriberStatus
 from digestmail.newsletter import Newsletter
 from digestmail.newsletter.compose import plan_due
 from digestmail.newsletter.deliver import DeliveryReport, Stop, deliver
 from digestmail.newsletter.resolve import Decision, resolve
+from digestmail.newsletter.turns import Turns
 from digestmail.protocols import Commit
 from digestmail.rendering.compile import Templates
+from digestmail.storage.claims import Commitment
 from digestmail.storage.store import Store
 from digestmail.testing import FixedClock, MemoryTransport
 from newsletters import ROOT, newsletter
@@ -223,6 +225,25 @@ def test_what_was_claimed_ahead_is_given_back_when_the_pass_ends(store: Store) -
     assert statuses(store) == {DeliveryStatus.SENT: 1, DeliveryStatus.DEFERRED: 1, DeliveryStatus.PLANNED: 1}
     assert [one.attempts for one in store.deliveries.find(DeliveryStatus.DEFERRED)] == [0]
     assert deliver(replace(house, transport=Recorder())).counts == {DeliveryStatus.SENT: 2}
+
+
+def test_nobody_is_told_that_nothing_is_due_while_something_waits(store: Store) -> None:
+    house = planned(store, MemoryTransport(), readers=6)
+
+    async def scene() -> Delivery | None:
+        turns = Turns(store.claims, house.clock, lanes=1, due=NOON, only=None)
+        first = await turns.claim()
+        assert first
+        committing = asyncio.ensure_future(turns.commit(Commitment(first, "")))
+        await asyncio.sleep(0)  # its transaction has begun, which claims one ahead
+        asking = asyncio.ensure_future(turns.claim())
+        await committing
+        assert await turns.claim(), "this is the one ahead"
+        found = await asking
+        await turns.close()
+        return found
+
+    assert asyncio.run(scene())
 
 
 def test_a_lane_needs_one_transaction_a_message(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -144,15 +144,17 @@ class Turns:
         """A transaction that has only to be made durable, and what does that."""
         if self.broken:
             raise self.broken
-        # a lane that commits asks for the next delivery soon: then it need not wait for another transaction
-        wanted = 0 if self._is_ending else asking.lanes - len(self._ahead)
+        # a lane that commits asks for the next delivery soon: then it need not wait for another transaction. What lies
+        # ahead is for lanes that have committed before: there is never more of it than one for each lane, and whoever
+        # asks here is not given it, for it may be gone by then
+        wanted = 0 if self._is_ending else asking.lanes
         with ExitStack() as stack:
             turn = stack.enter_context(
                 self._claims.open_turn(
                     self._clock(),
                     settlements=[one for one, _ in asking.settlements],
                     commitments=[one for one, future in asking.commitments if not future.done()],
-                    wanted=max(0, wanted),
+                    wanted=wanted,
                     due=self._due,
                     only=self._only,
                     letters=self._letters,

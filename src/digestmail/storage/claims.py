@@ -114,11 +114,11 @@ class Claims:
         if wanted:
             self._database.check_room()
         with self._database.write() as connection:
-            turn.lost = _lost(connection, [*settlements, *commitments])
+            asked: list[Settlement | Commitment] = [*settlements, *commitments]
+            turn.lost = _lost(connection, asked)
             _settle(connection, [one for one in settlements if one.delivery.id not in turn.lost], now)
             _commit(connection, [one for one in commitments if one.delivery.id not in turn.lost], now)
-            deliveries = [one.delivery for one in settlements] + [one.delivery for one in commitments]
-            _log_lost(connection, deliveries, turn.lost, now)
+            _log(connection, [_event(one, turn.lost) for one in asked], now)
             if wanted:
                 found = self._waiting.find(
                     connection, wanted, due=due or now, only=(only or "").lower(), letters=letters
@@ -130,7 +130,7 @@ class Claims:
         if claimed:
             rows = rows_of(connection, [{"of": delivery.id, "fence": delivery.fence} for delivery in claimed])
             lease = {"by": self._owner, "until": now + LEASE}
-            connection.execute(statements(connection.dialect.name).take, {**rows, **lease})
+            statements(connection.dialect).take.run(connection, {**rows, **lease})
         return claimed
 
     def recover(self, now: datetime, *, expires_after: timedelta, resend: bool) -> None:
@@ -221,7 +221,7 @@ def _lost(connection: Connection, wanted: Sequence[Settlement | Commitment]) -> 
     if not wanted:
         return set()
     rows = [{"of": one.delivery.id, "fence": one.delivery.fence} for one in wanted]
-    newest = connection.execute(statements(connection.dialect.name).ours, rows_of(connection, rows)).all()
+    newest = statements(connection.dialect).ours.run(connection, rows_of(connection, rows)).all()
     ours = {row.id for row in newest if row.status == DeliveryStatus.SENDING}
     return {one.delivery.id for one in wanted} - ours
 
@@ -242,17 +242,14 @@ def _settle(connection: Connection, settlements: Sequence[Settlement], now: date
         }
         for one in settlements
     ]
-    connection.execute(statements(connection.dialect.name).settle, rows_of(connection, rows))
-    _log(connection, [(one.delivery.id, one.delivery.fence, one.event, one.code, one.note) for one in settlements], now)
+    statements(connection.dialect).settle.run(connection, rows_of(connection, rows))
 
 
 def _commit(connection: Connection, commitments: Sequence[Commitment], now: datetime) -> None:
     if not commitments:
         return
     rows = rows_of(connection, [{"of": one.delivery.id, "digest": one.digest} for one in commitments])
-    connection.execute(statements(connection.dialect.name).commit, {**rows, "until": now + LEASE})
-    events = [(one.delivery.id, one.delivery.fence, AttemptEvent.COMMITTED, "", "") for one in commitments]
-    _log(connection, events, now)
+    statements(connection.dialect).commit.run(connection, {**rows, "until": now + LEASE})
 
 
 def _log(connection: Connection, events: Iterable[tuple[int, int, AttemptEvent, str, str]], now: datetime) -> None:
@@ -261,16 +258,16 @@ def _log(connection: Connection, events: Iterable[tuple[int, int, AttemptEvent, 
         for number, fence, event, code, note in events
     ]
     if rows:
-        connection.execute(statements(connection.dialect.name).log, {**rows_of(connection, rows), "at": now})
+        statements(connection.dialect).log.run(connection, {**rows_of(connection, rows), "at": now})
 
 
-def _log_lost(connection: Connection, deliveries: Iterable[Delivery], lost: set[int], now: datetime) -> None:
-    stale = [one for one in deliveries if one.id in lost]
-    _log(
-        connection,
-        [(one.id, one.fence, AttemptEvent.STALE, "", "another process has taken over") for one in stale],
-        now,
-    )
+def _event(one: Settlement | Commitment, lost: set[int]) -> tuple[int, int, AttemptEvent, str, str]:
+    number, fence = one.delivery.id, one.delivery.fence
+    if number in lost:
+        return number, fence, AttemptEvent.STALE, "", "another process has taken over"
+    if isinstance(one, Commitment):
+        return number, fence, AttemptEvent.COMMITTED, "", ""
+    return number, fence, one.event, one.code, one.note
 
 
 def _is_over(row: Row[Any], now: datetime) -> bool:
