@@ -43,7 +43,14 @@ class Turns:
     """Claims, commitments and settlements of one pass, in one event loop."""
 
     def __init__(
-        self, claims: Claims, clock: Clock, *, lanes: int, due: datetime, only: str | None, letters: bool
+        self,
+        claims: Claims,
+        clock: Clock,
+        *,
+        lanes: int,
+        due: datetime,
+        only: str | None = None,
+        letters: bool = False,
     ) -> None:
         """For so many lanes; ``due``, ``only`` and ``letters`` as in ``Claims.open_turn``."""
         self._claims, self._clock = claims, clock
