@@ -3,6 +3,7 @@
 import gzip
 import json
 import re
+import unicodedata
 from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
@@ -146,7 +147,9 @@ def test_html_holds_no_element_but_scripts(text: str) -> None:
 @given(st.text(alphabet=st.characters(exclude_characters="^_<>&\"'", categories=["L", "N", "P", "Z"])))
 def test_html_says_what_the_text_says(text: str) -> None:
     without_tags = re.sub(r"</?su[bp]>", "", to_html(text))
-    assert title_key(without_tags) == title_key(text)
+    # raised and lowered letters are the plain ones in HTML
+    plain = unicodedata.normalize("NFKC", text)
+    assert title_key(unicodedata.normalize("NFKC", without_tags)) == title_key(plain)
 
 
 @pytest.fixture
