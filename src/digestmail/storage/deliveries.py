@@ -194,9 +194,10 @@ def _are(statuses: Sequence[DeliveryStatus], email: str | None, *, letters: bool
 
 
 def _plan_one(connection: Connection, issue: Issue, *, send_empty: bool, template: str | None) -> Issue | None:
-    subscriber_id = connection.execute(
-        select(_subscriber.c.id).where(_subscriber.c.uid == issue.subscriber.uid)
-    ).scalar_one()
+    # one planner for a reader at a time: where writers do not exclude one another (PostgreSQL), the second waits here
+    # and finds the slot taken, instead of failing at the ledger's key
+    reader = select(_subscriber.c.id).where(_subscriber.c.uid == issue.subscriber.uid).with_for_update()
+    subscriber_id = connection.execute(reader).scalar_one()
     this_slot = and_(_delivery.c.subscriber_id == subscriber_id, _delivery.c.slot == issue.slot, _IS_ISSUE)
     if status := connection.execute(select(_delivery.c.status).where(this_slot)).scalar():
         if status != DeliveryStatus.EMPTY or not (send_empty or _is_worth_a_mail(issue)):

@@ -56,4 +56,6 @@ def _put(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     query = dialect.insert(state)
     key = [state.c.enricher, state.c.paper_id]
-    connection.execute(query.on_conflict_do_update(key, set_={"ask_again": query.excluded.ask_again}), rows)
+    connection.execute(
+        query.on_conflict_do_update(index_elements=key, set_={"ask_again": query.excluded.ask_again}), rows
+    )
