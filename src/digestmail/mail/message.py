@@ -77,10 +77,9 @@ def message_id(
     return f"<{_digits(digest)}@{sender.rpartition('@')[2]}>"
 
 
-# two digits of base32 (RFC 4648 §6), in lower case; the standard library takes five times as long
-_PAIRS = [
-    first + second for first in "abcdefghijklmnopqrstuvwxyz234567" for second in "abcdefghijklmnopqrstuvwxyz234567"
-]
+_BASE32 = "abcdefghijklmnopqrstuvwxyz234567"  # RFC 4648 §6, in lower case
+# two digits at a time: the standard library takes five times as long
+_PAIRS = [first + second for first in _BASE32 for second in _BASE32]
 _SHIFTS = range(_ID_BITS - 10, -1, -10)
 
 

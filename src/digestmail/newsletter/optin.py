@@ -29,7 +29,7 @@ A_MINUTE = Limit(60, timedelta(minutes=1))
 #: what nobody has confirmed is deleted at this age
 UNCONFIRMED = timedelta(days=7)
 _LONGEST_LIMIT = max(limit.within for limit in (FROM_NETWORK, *TO_ADDRESS))
-_ASKED = (SubscriberStatus.PENDING, SubscriberStatus.UNSUBSCRIBED)
+# what is written to whoever asks; nothing where mail has come back
 _KIND = {
     SubscriberStatus.PENDING: DeliveryKind.CONFIRM,
     SubscriberStatus.UNSUBSCRIBED: DeliveryKind.CONFIRM,
@@ -117,10 +117,10 @@ def invitation(newsletter: Newsletter, token: str) -> Invitation:
     """What the link of a letter is about; looking changes nothing. Raises NotFoundError."""
     visit = visitor(newsletter, Purpose.CONFIRM, token)
     reader = visit.subscriber
-    if reader.status in (SubscriberStatus.ACTIVE, SubscriberStatus.PAUSED):
+    if _KIND.get(reader.status) is DeliveryKind.REMINDER:
         return Invitation(reader, settled=True)
     wishes = newsletter.store.signups.wishes(reader.uid, slot_of(visit))
-    if reader.status not in _ASKED or wishes is None:
+    if _KIND.get(reader.status) is not DeliveryKind.CONFIRM or wishes is None:
         raise NotFoundError("this link is not good any more")
     return Invitation(_wished(reader, wishes), settled=False)
 

@@ -171,7 +171,7 @@ def _changed(
         return known, Change.SUPPRESSED if suppressed else Change.LEFT_ALONE
     base = known or Subscriber(uid=newsletter.new_id(), email=asked.email, created_at=newsletter.clock())
     # whoever is put on the list by its operator need not confirm it
-    is_new = known is None or known.status is SubscriberStatus.PENDING
+    is_pending = base.status is SubscriberStatus.PENDING
     returns = base.status is SubscriberStatus.UNSUBSCRIBED
     if returns:
         base = replace(base, paused_until=None, paused_at=None)
@@ -184,9 +184,9 @@ def _changed(
         max_papers=asked.max_papers,
         language=asked.language,
         origin=origin,
-        status=SubscriberStatus.ACTIVE if returns or is_new else base.status,
+        status=SubscriberStatus.ACTIVE if returns or is_pending else base.status,
     )
-    if known is None or is_new:
+    if known is None or is_pending:
         return subscriber, Change.ADDED
     if origin is Origin.STORE and known.origin is Origin.CONFIG and not returns:
         same = replace(subscriber, origin=known.origin) == known

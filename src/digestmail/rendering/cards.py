@@ -157,7 +157,7 @@ def spans(marked: Iterable[Hit], field: Field) -> list[tuple[int, int]]:
     return [span for hit in marked for one in hit.places if one.field is field and one.written for span in one.spans]
 
 
-_NONE = frozenset[Hit]()
+_NO_HITS = frozenset[Hit]()
 _Marks = tuple[bytes, bytes]
 _MarksKey = tuple[Shared, frozenset[Hit]]
 
@@ -166,7 +166,7 @@ def _marked(key: _MarksKey) -> _Marks:
     shared, marked = key
     title, found = _marked_title(key)[0], spans(marked, Field.ABSTRACT)
     if marked and not found:  # an abstract without marks is the same for all
-        return title, QUOTED_MARKS[shared, _NONE][1]
+        return title, QUOTED_MARKS[shared, _NO_HITS][1]
     return title, quoted(shared.abstract.html(found))
 
 

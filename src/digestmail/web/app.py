@@ -68,24 +68,33 @@ def build_app(
     app.state.post = post or _nobody_writes
     for pages in (papers, subscribing, readers, reactions, operations):
         app.include_router(pages.router)
-    if settings.admin_token:
-        attempts = Attempts(settings.admin_token, settings.wrong_tokens)
-        app.state.attempts, app.state.sessions = attempts, Sessions(settings.admin_token)
-        app.include_router(admin.router)
-        app.include_router(admin_pages.router)
-        app.add_exception_handler(NotLoggedIn, _to_login)
-        app.mount("/api/v1", build_api(house, attempts, trigger))
     app.add_api_route("/static/{name}", _static, methods=["GET", "HEAD"], include_in_schema=False)
-    for kind, status in ((NotFoundError, 404), (InputError, 422), (StoreError, 503)):
-        app.add_exception_handler(kind, _told(status))
-    app.add_exception_handler(TooOften, _too_often)
-    app.add_exception_handler(RequestValidationError, _told(404))
-    app.add_exception_handler(HTTPException, _http_error)
+    if settings.admin_token:
+        _open_to_operators(app, house, settings.admin_token, trigger)
+    _answer_errors(app)
     # the last one is the first to see a request
     app.add_middleware(KeptPages, mark=partial(_mark, house))
     app.add_middleware(Guard, trusted_proxies=settings.trusted_proxies)
     app.add_middleware(Access, traffic=traffic)
     return app
+
+
+def _open_to_operators(app: FastAPI, house: House, token: str, trigger: Trigger | None) -> None:
+    """The pages below ``/admin`` and the API: both count wrong tokens together."""
+    app.state.attempts = attempts = Attempts(token, house.settings.wrong_tokens)
+    app.state.sessions = Sessions(token)
+    app.include_router(admin.router)
+    app.include_router(admin_pages.router)
+    app.add_exception_handler(NotLoggedIn, _to_login)
+    app.mount("/api/v1", build_api(house, attempts, trigger))
+
+
+def _answer_errors(app: FastAPI) -> None:
+    """Errors → pages with a status."""
+    for kind, status in ((NotFoundError, 404), (InputError, 422), (StoreError, 503), (RequestValidationError, 404)):
+        app.add_exception_handler(kind, _told(status))
+    app.add_exception_handler(TooOften, _too_often)
+    app.add_exception_handler(HTTPException, _http_error)
 
 
 def _nobody_writes() -> None:
