@@ -9,6 +9,9 @@ which are the same 40 KB in size. What is compared, in one run:
 * ours, whole: the same, with every message rendered from its plan
 * the same two into an outbox: every file and its folder synced
 
+Connections begin with two and become more with each round of accepted messages, as many as are allowed: a run has to be
+long enough for that not to matter.
+
 Then a backlog: how long a claim takes and how much memory a pass needs when very many deliveries wait.
 """
 
@@ -230,8 +233,8 @@ def backlog(number: int) -> dict[str, float]:
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--messages", type=int, default=4_000)
-    parser.add_argument("--connections", type=int, default=8)
+    parser.add_argument("--messages", type=int, default=20_000)
+    parser.add_argument("--connections", type=int, default=64)
     parser.add_argument("--waiting", type=int, nargs="*", default=[1_000, 100_000])
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--alone", type=int, help=argparse.SUPPRESS)

@@ -1,13 +1,15 @@
 """What the lanes of a pass ask of the store, many askings in one transaction.
 
 A transaction takes the disk its time, whatever is in it. So it waits for company: until all lanes wait for it, or for
-as long as the last one took, so that waiting at most doubles what it costs. It is made durable in a thread, and the
-lanes go on. What a lane will want next is claimed when it commits: each message costs its lane one transaction.
+as long as the last one took, so that waiting at most doubles what it costs. Where there are many lanes, enough of them
+are company: the others send meanwhile. It is made durable in a thread, which does nothing else, for what two threads of
+Python do they do in turn. What a lane will want next is claimed when it commits: each message costs its lane one
+transaction.
 """
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from datetime import datetime
@@ -21,6 +23,8 @@ from digestmail.storage.claims import Claims, Commitment, Settlement, Turn
 
 # a database that somebody else has locked for long makes nobody wait as long again
 _LONGEST_WAIT = 0.05
+# a transaction costs as much as 20 messages in it; with more company than this it hardly gets cheaper for each
+_ENOUGH = 24
 
 _Asked = TypeVar("_Asked")
 _Waiting = list[tuple[_Asked, "asyncio.Future[None]"]]
@@ -121,11 +125,17 @@ class Turns:
                 await asyncio.wait([self._running])
         self._thread.shutdown()
 
+    @property
+    def _company(self) -> int:
+        """How many lanes a transaction waits for: of such groups, one waits for the disk while another sends."""
+        groups = max(1, self._lanes // _ENOUGH)
+        return -(-self._lanes // groups)
+
     def _expect_turn(self) -> None:
         """Somebody has asked."""
         if self._running:
             return
-        if self._asking.lanes >= self._lanes:
+        if self._asking.lanes >= self._company:
             self._begin()
         elif self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(self._seconds, self._begin)
@@ -140,15 +150,15 @@ class Turns:
         self._began = loop.time()
         asking, self._asking = self._asking, _Asking([], [], [])
         try:
-            turn, commit = self._open(asking)
+            turn, transaction = self._open(asking)
         except Exception as error:  # noqa: BLE001 - whatever it is: all of them are told
             self._break(error, asking)
         else:
-            self._running = loop.run_in_executor(self._thread, commit)
-            self._running.add_done_callback(partial(self._ended, asking, turn))
+            self._running = loop.run_in_executor(self._thread, turn.commit)
+            self._running.add_done_callback(partial(self._ended, asking, turn, transaction))
 
-    def _open(self, asking: _Asking) -> tuple[Turn, Callable[[], None]]:
-        """A transaction that has only to be made durable, and what does that."""
+    def _open(self, asking: _Asking) -> tuple[Turn, ExitStack]:
+        """A transaction that has only to be made durable, and its block."""
         if self.broken:
             raise self.broken
         # a lane that commits asks for the next delivery soon: then it need not wait for another transaction. What lies
@@ -167,12 +177,15 @@ class Turns:
                     letters=self._letters,
                 )
             )
-            return turn, stack.pop_all().close
+            return turn, stack.pop_all()
 
-    def _ended(self, asking: _Asking, turn: Turn, commit: "asyncio.Future[None]") -> None:
+    def _ended(self, asking: _Asking, turn: Turn, transaction: ExitStack, commit: "asyncio.Future[None]") -> None:
         self._running = None
         self._seconds = min(asyncio.get_running_loop().time() - self._began, _LONGEST_WAIT)
-        if error := commit.exception():
+        try:
+            with transaction:
+                commit.result()
+        except Exception as error:  # noqa: BLE001 - as above
             self._break(error, asking)
             return
         _answer([*asking.settlements, *asking.commitments], turn.lost)

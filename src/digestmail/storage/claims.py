@@ -16,7 +16,7 @@ The owner is alive and only slow? Then it finds its fence outdated before it com
 ``docs/explanation/delivery.md``.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -29,7 +29,7 @@ from digestmail.model import LETTER_LIFE, AttemptEvent, Delivery, DeliveryKind, 
 from digestmail.storage import owners, tables
 from digestmail.storage.batches import rows_of
 from digestmail.storage.claimed import ASKED, REACHED, Waiting
-from digestmail.storage.database import Database
+from digestmail.storage.database import Database, committing
 from digestmail.storage.journal import Journal
 from digestmail.storage.plans import Shelf
 from digestmail.storage.statements import statements
@@ -42,6 +42,7 @@ MOST_CRASHES = 3
 MOST_AMBIGUOUS = 1
 
 _delivery, _subscriber = tables.delivery, tables.subscriber
+_RESULT = ("of", "status", "code", "note", "attempts", "ambiguous")
 _WAITING = (DeliveryStatus.PLANNED, DeliveryStatus.DEFERRED)
 _AMBIGUOUS = "no answer after the last dot: accepted or not, nobody knows"
 
@@ -77,6 +78,8 @@ class Turn:
     claimed: list[Delivery] = field(default_factory=list)
     #: ids of deliveries that others have claimed since: nothing was changed
     lost: set[int] = field(default_factory=set)
+    #: makes all of it durable, and does nothing else; the end of the block does the rest
+    commit: Callable[[], None] = field(default=lambda: None, repr=False)
 
 
 class Claims:
@@ -108,12 +111,13 @@ class Claims:
 
         Up to ``wanted`` deliveries are claimed that are due at ``due`` (by default now), the longest waiting first, to
         those who want them, or to the one with the address ``only``; with ``letters``, no issues. All of it is durable
-        when the block has ended, which may be in another thread. Raises StoreError, and then nothing has happened.
+        after ``Turn.commit``, which another thread may call, and at the latest when the block has ended. Raises
+        StoreError, and then nothing has happened.
         """
-        turn = Turn()
         if wanted:
             self._database.check_room()
         with self._database.write() as connection:
+            turn = Turn(commit=committing(connection))
             asked: list[Settlement | Commitment] = [*settlements, *commitments]
             turn.lost = _lost(connection, asked)
             _settle(connection, [one for one in settlements if one.delivery.id not in turn.lost], now)
@@ -128,9 +132,9 @@ class Claims:
 
     def _take(self, connection: Connection, claimed: list[Delivery], now: datetime) -> list[Delivery]:
         if claimed:
-            rows = rows_of(connection, [{"of": delivery.id, "fence": delivery.fence} for delivery in claimed])
-            lease = {"by": self._owner, "until": now + LEASE}
-            statements(connection.dialect).take.run(connection, {**rows, **lease})
+            rows = [(delivery.id, delivery.fence) for delivery in claimed]
+            take = statements(connection.dialect).take
+            take.run_each(connection, ("of", "fence"), rows, by=self._owner, until=now + LEASE)
         return claimed
 
     def recover(self, now: datetime, *, expires_after: timedelta, resend: bool) -> None:
@@ -227,38 +231,32 @@ def _lost(connection: Connection, wanted: Sequence[Settlement | Commitment]) -> 
 
 
 def _settle(connection: Connection, settlements: Sequence[Settlement], now: datetime) -> None:
-    if not settlements:
-        return
-    rows = [
-        {
-            "of": one.delivery.id,
-            "status": one.status,
-            "code": one.code,
-            "note": one.note,
-            "next_at": one.next_at,
-            "attempts": one.delivery.attempts - (not one.tried),
-            "ambiguous": one.delivery.ambiguous + (one.event is AttemptEvent.AMBIGUOUS),
-            "settled_at": None if one.status in _WAITING else now,
-        }
-        for one in settlements
-    ]
-    statements(connection.dialect).settle.run(connection, rows_of(connection, rows))
+    known = statements(connection.dialect)
+    ended = [_result(one) for one in settlements if one.status not in _WAITING]
+    if ended:
+        known.settle.run_each(connection, _RESULT, ended, settled_at=now)
+    waiting = [(*_result(one), one.next_at) for one in settlements if one.status in _WAITING]
+    if waiting:
+        known.put_off.run_each(connection, (*_RESULT, "next_at"), waiting, settled_at=None)
+
+
+def _result(one: Settlement) -> tuple[Any, ...]:
+    attempts = one.delivery.attempts - (not one.tried)
+    ambiguous = one.delivery.ambiguous + (one.event is AttemptEvent.AMBIGUOUS)
+    return one.delivery.id, one.status, one.code, one.note, attempts, ambiguous
 
 
 def _commit(connection: Connection, commitments: Sequence[Commitment], now: datetime) -> None:
     if not commitments:
         return
-    rows = rows_of(connection, [{"of": one.delivery.id, "digest": one.digest} for one in commitments])
-    statements(connection.dialect).commit.run(connection, {**rows, "until": now + LEASE})
+    rows = [(one.delivery.id, one.digest) for one in commitments]
+    statements(connection.dialect).commit.run_each(connection, ("of", "digest"), rows, until=now + LEASE)
 
 
 def _log(connection: Connection, events: Iterable[tuple[int, int, AttemptEvent, str, str]], now: datetime) -> None:
-    rows = [
-        {"of": number, "fence": fence, "event": event, "code": code, "note": note}
-        for number, fence, event, code, note in events
-    ]
+    rows = list(events)
     if rows:
-        statements(connection.dialect).log.run(connection, {**rows_of(connection, rows), "at": now})
+        statements(connection.dialect).log.run_each(connection, ("of", "fence", "event", "code", "note"), rows, at=now)
 
 
 def _event(one: Settlement | Commitment, lost: set[int]) -> tuple[int, int, AttemptEvent, str, str]:

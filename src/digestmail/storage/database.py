@@ -2,7 +2,7 @@
 
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -117,6 +117,13 @@ class Database:
             yield
         except (SQLAlchemyError, sqlite3.Error) as error:
             raise StoreError(f"store {_shown(self.url)}: {_reason(error)}") from error
+
+
+def committing(connection: Connection) -> Callable[[], None]:
+    """What commits the transaction of a ``write`` block early; the end of the block finds nothing left to do."""
+    transaction = connection.get_nested_transaction() or connection.get_transaction()
+    assert transaction is not None, "a write block is a transaction"
+    return transaction.commit
 
 
 def rows_by_id(connection: Connection, table: Table, ids: Iterable[int]) -> Iterator[RowMapping]:
