@@ -10,7 +10,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from builders import asked
@@ -470,6 +470,7 @@ def mangled(draw: st.DrawFn) -> bytes:
 
 
 @given(mangled() | st.binary(max_size=60))
+@example(BIORXIV.replace('xmlns:rdf="http', 'xmlns:rdf="h\xa0ttp').encode())
 def test_any_bytes_give_entries_or_say_why_not(body: bytes) -> None:
     try:
         found = entries_of(body)

@@ -2,7 +2,9 @@
 
 import asyncio
 import shutil
-from collections.abc import Callable, Iterable
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -19,7 +21,7 @@ from digestmail.newsletter.resolve import Decision, resolve
 from digestmail.newsletter.turns import Turns
 from digestmail.protocols import Commit
 from digestmail.rendering.compile import Templates
-from digestmail.storage.claims import Commitment
+from digestmail.storage.claims import Commitment, Turn
 from digestmail.storage.store import Store
 from digestmail.testing import FixedClock, MemoryTransport
 from newsletters import ROOT, newsletter
@@ -176,11 +178,10 @@ def test_someone_who_unsubscribes_after_planning_gets_nothing(store: Store) -> N
 class Together(Recorder):
     """Takes nothing until ``number`` messages are there."""
 
-    lanes = 8
-
     def __init__(self, number: int) -> None:
         super().__init__()
         self.number = number
+        self.lanes = max(8, number)
         self.waiting = 0
         self.all_here = asyncio.Event()
 
@@ -205,6 +206,20 @@ def test_lanes_send_at_once_and_share_transactions(store: Store, monkeypatch: py
     assert deliver(house).counts == {DeliveryStatus.SENT: 8}
     assert max(turns) == 8
     assert len(turns) <= 6
+
+
+def test_of_many_lanes_some_send_while_others_wait_for_the_disk(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    house = planned(store, Together(48), readers=48)
+    turns: list[int] = []
+    turn = store.claims.open_turn
+
+    def counted(*arguments: object, **options: object) -> object:
+        turns.append(len(options["commitments"]))  # type: ignore[arg-type]
+        return turn(*arguments, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(store.claims, "open_turn", counted)
+    assert deliver(house).counts == {DeliveryStatus.SENT: 48}
+    assert [number for number in turns if number] == [24, 24]
 
 
 def test_what_was_claimed_ahead_is_given_back_when_the_pass_ends(store: Store) -> None:
@@ -331,6 +346,28 @@ def test_a_result_that_the_store_does_not_take_is_not_lost(store: Store, monkeyp
     with monkeypatch.context() as patched:
         patched.setattr(store.claims, "open_turn", full_disk)
         with pytest.raises(StoreError, match="disk is full"):
+            deliver(house)
+    assert statuses(store) == {DeliveryStatus.SENDING: 1}
+    assert deliver(house).counts == {}
+    assert statuses(store) == {DeliveryStatus.SENT: 1}
+    assert len(house.transport.attempts) == 1  # type: ignore[attr-defined]
+
+
+def test_a_result_that_cannot_be_made_durable_is_not_lost(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    house = planned(store, Recorder())
+    open_turn = store.claims.open_turn
+
+    def broken_disk() -> None:
+        raise sqlite3.OperationalError("disk I/O error")
+
+    @contextmanager
+    def opened(*arguments: object, **options: object) -> Iterator[Turn]:
+        with open_turn(*arguments, **options) as turn:  # type: ignore[arg-type]
+            yield replace(turn, commit=broken_disk) if options["settlements"] else turn
+
+    with monkeypatch.context() as patched:
+        patched.setattr(store.claims, "open_turn", opened)
+        with pytest.raises(StoreError, match="disk I/O error"):
             deliver(house)
     assert statuses(store) == {DeliveryStatus.SENDING: 1}
     assert deliver(house).counts == {}

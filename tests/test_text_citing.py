@@ -18,6 +18,7 @@ from digestmail.text.citing import bibtex, ris
 from digestmail.text.clean import clean_line
 from digestmail.text.identity import doi, title_key
 from digestmail.text.papers import readable
+from digestmail.text.tex import to_text
 
 HOSTILE = [
     *"{}\\\"$&#%_^~@=,;-'`éß🜁",
@@ -104,6 +105,7 @@ def encoded(url: str) -> str:
 @given(st.lists(papers(), min_size=1, max_size=3))
 @example([paper("T", authors=("A $", "B"))])
 @example([paper("T", authors=("The ATLAS and CMS Collaborations", "Others", "King, Jr."))])
+@example([paper("T", abstract=to_text(r"caf\'e--\'etude"))])
 @example([paper("T {", abstract="}", key="url:a.org/x_y"), paper("U \\", key="url:a.org/X-Y")])
 def test_bibtex_is_read_back_as_it_was(given_: list[Paper]) -> None:
     text = bibtex(given_)

@@ -83,6 +83,7 @@ def test_tex_becomes_text(tex: str, text: str) -> None:
     ("tex", "name"),
     [
         (r"Andr\'e", "André"),
+        (r"Andr\'e--\'Etienne", "André–Étienne"),
         (r"M\"{u}ller", "Müller"),
         (r"Erd\H{o}s", "Erdős"),
         (r"\L ukasz", "Łukasz"),

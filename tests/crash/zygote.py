@@ -22,6 +22,7 @@ from typing import Any, NoReturn
 
 from crash import plants
 from digestmail.cli import main
+from digestmail.storage import claims
 from digestmail.storage.database import Database
 from digestmail.storage.journal import Journal
 
@@ -66,6 +67,16 @@ class Points:
     def in_transactions(self) -> None:
         """Three places in each transaction that writes, named for the method whose transaction it is."""
         real, point = Database.write, self
+        committing = claims.committing  # type: ignore[attr-defined] # imported there, to be replaced there
+
+        def early(connection: Any) -> Callable[[], None]:
+            commit = committing(connection)
+
+            def call() -> None:
+                point(f"open_turn: {_WITHIN}")
+                commit()
+
+            return call
 
         @contextmanager
         def write(database: Database) -> Iterator[Any]:
@@ -73,10 +84,12 @@ class Points:
             point(f"{name}: begin")
             with point._transaction, real(database) as connection:
                 yield connection
-                point(f"{name}: {_WITHIN}")
+                if connection.in_transaction():  # else it was committed early
+                    point(f"{name}: {_WITHIN}")
             point(f"{name}: after commit")
 
         Database.write = write  # type: ignore[method-assign, assignment]
+        claims.committing = early  # type: ignore[attr-defined]
 
     def everywhere(self) -> None:
         """All places."""

@@ -76,13 +76,18 @@ def inbound(
                 _tell(outcome, as_json=as_json)
     if as_json:
         print_json([outcome for outcome in told if not outcome.problem])
-    elif not told:
+    else:
+        _sum_up(told, dry_run=dry_run)
+    if any(outcome.problem for outcome in told):
+        raise typer.Exit(BAD_INPUT)
+
+
+def _sum_up(told: list[Outcome], *, dry_run: bool) -> None:
+    if not told:
         say("nothing new")
     elif len(told) > 1:
         verdicts = Counter(outcome.decision.partition(":")[0] or "unreadable" for outcome in told)
         say(("dry run: " if dry_run else "") + ", ".join(f"{count} {verdict}" for verdict, count in verdicts.items()))
-    if any(outcome.problem for outcome in told):
-        raise typer.Exit(BAD_INPUT)
 
 
 def _tell(outcome: Outcome, *, as_json: bool) -> None:

@@ -168,19 +168,23 @@ def preview(
         out.print(message.rendered.text, markup=False, soft_wrap=True)
     else:
         files = _write(message, folder)
-        if as_json:
-            subject, papers = message.rendered.subject, message.issue.papers
-            print_json({"subject": subject, "papers": papers, "files": files, "bytes": size})
-        else:
-            say(f"{message.rendered.subject} ({plural(len(message.issue.papers), 'paper')})")
-            say(_told(size))
-            for file in files:
-                out.print(str(file), markup=False)
+        _tell_preview(message, size, files, as_json=as_json)
         if open_it:
             webbrowser.open(files[0].resolve().as_uri())
     if broken:
         say(f"{broken[0]}\nthe template is broken: the issue is shown as its last good state makes it")
         raise typer.Exit(ATTENTION)
+
+
+def _tell_preview(message: Message, size: Size, files: list[Path], *, as_json: bool) -> None:
+    subject, papers = message.rendered.subject, message.issue.papers
+    if as_json:
+        print_json({"subject": subject, "papers": papers, "files": files, "bytes": size})
+        return
+    say(f"{subject} ({plural(len(papers), 'paper')})")
+    say(_told(size))
+    for file in files:
+        out.print(str(file), markup=False)
 
 
 def _told(size: Size) -> str:

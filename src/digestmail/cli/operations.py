@@ -56,22 +56,26 @@ def status(
             }
         )
     else:
-        out.print(f"papers       {state.papers}")
-        out.print(f"subscribers  {_counts(state.subscribers) or 'none'}")
-        out.print(f"deliveries   {_counts(state.deliveries) or 'none'}")
-        if state.latest:
-            out.print(f"latest slot  {state.latest.slot}")
-        if state.fetches:
-            out.print()
-            print_table(
-                "source", "last asked (UTC)", "papers", "new", "skipped", "error", rows=[_row(f) for f in state.fetches]
-            )
-        if state.unfinished:
-            out.print()
-            rows: list[tuple[object, ...]] = [_unfinished(delivery) for delivery in state.unfinished]
-            print_table("not sent", "slot", "status", "attempts", "papers", "why", rows=rows)
+        _tell_status(state)
     if state.needs_attention:
         raise typer.Exit(ATTENTION)
+
+
+def _tell_status(state: reporting.Status) -> None:
+    out.print(f"papers       {state.papers}")
+    out.print(f"subscribers  {_counts(state.subscribers) or 'none'}")
+    out.print(f"deliveries   {_counts(state.deliveries) or 'none'}")
+    if state.latest:
+        out.print(f"latest slot  {state.latest.slot}")
+    if state.fetches:
+        out.print()
+        print_table(
+            "source", "last asked (UTC)", "papers", "new", "skipped", "error", rows=[_row(f) for f in state.fetches]
+        )
+    if state.unfinished:
+        out.print()
+        rows: list[tuple[object, ...]] = [_unfinished(delivery) for delivery in state.unfinished]
+        print_table("not sent", "slot", "status", "attempts", "papers", "why", rows=rows)
 
 
 def _tell_alarms(alarms: list[str], *, as_json: bool) -> None:

@@ -32,6 +32,12 @@ from digestmail.rendering.language import languages, parse_language
 app = typer.Typer(help="List, show, import and export subscribers.", no_args_is_help=True)
 
 AddressArgument = Annotated[str, typer.Argument(help="An e-mail address.")]
+LanguageOption = Annotated[
+    str | None,
+    typer.Option(
+        "--language", help=f"Language of the issues: {', '.join(languages())}.", show_default="newsletter.language"
+    ),
+]
 
 
 def subscribe(  # noqa: PLR0913, PLR0917 - each is an option of the command
@@ -44,12 +50,7 @@ def subscribe(  # noqa: PLR0913, PLR0917 - each is an option of the command
     max_papers: Annotated[
         int | None, typer.Option("--max", min=1, max=100, help="Papers in one issue.", show_default=False)
     ] = None,
-    language: Annotated[
-        str | None,
-        typer.Option(
-            "--language", help=f"Language of the issues: {', '.join(languages())}.", show_default="newsletter.language"
-        ),
-    ] = None,
+    language: LanguageOption = None,
     gate: Annotated[
         Gate | None,
         typer.Option("--gate", help="strict: few and sure; wide: more and looser.", show_default="issue.gate"),
@@ -70,11 +71,8 @@ def subscribe(  # noqa: PLR0913, PLR0917 - each is an option of the command
 
         digestmail subscribe two@example.org -k '\\[systems] quantization^2' -k '\\[theory] grokking' --gate strict
     """
-    if weekly and weekdays:
-        raise typer.BadParameter("--weekly and --weekdays exclude one another")
     email, profile = address_of(address), profile_of(keywords)
-    cadence = Cadence.parse(f"weekly:{on}" if weekly else "weekdays" if weekdays else "daily")
-    zone = parse_timezone(timezone)
+    cadence, zone = _cadence(on, weekly=weekly, weekdays=weekdays), parse_timezone(timezone)
     code = parse_language(language) if language is not None else None
     with newsletter_of(config) as newsletter:
         profile = replace(profile, gate=gate or newsletter.rules.gate)
@@ -85,6 +83,12 @@ def subscribe(  # noqa: PLR0913, PLR0917 - each is an option of the command
         change = subscribing.subscribe(newsletter, asked)
     keywords_now = ", ".join(format_keywords(profile)) or "the day's papers by upvotes"
     say(f"{email}: {change} ({keywords_now}; {profile.gate} gate, {cadence}, {zone})")
+
+
+def _cadence(on: str, *, weekly: bool, weekdays: bool) -> Cadence:
+    if weekly and weekdays:
+        raise typer.BadParameter("--weekly and --weekdays exclude one another")
+    return Cadence.parse(f"weekly:{on}" if weekly else "weekdays" if weekdays else "daily")
 
 
 def unsubscribe(address: AddressArgument, config: ConfigOption = DEFAULT_CONFIG) -> None:

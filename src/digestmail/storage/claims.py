@@ -22,12 +22,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, not_, select, update
+from sqlalchemy import Connection, Row, bindparam, not_, select, update
 
 from digestmail.errors import StoreError
 from digestmail.model import LETTER_LIFE, AttemptEvent, Delivery, DeliveryKind, DeliveryStatus
 from digestmail.storage import owners, tables
-from digestmail.storage.batches import rows_of
 from digestmail.storage.claimed import ASKED, REACHED, Waiting
 from digestmail.storage.database import Database, committing
 from digestmail.storage.journal import Journal
@@ -42,6 +41,12 @@ MOST_CRASHES = 3
 MOST_AMBIGUOUS = 1
 
 _delivery, _subscriber = tables.delivery, tables.subscriber
+# the status is looked at afterwards: asked for here, SQLite goes through all that are being sent
+_CLAIMED = (
+    select(_delivery.c.id, _delivery.c.fence, _delivery.c.status)
+    .where(_delivery.c.id.in_(bindparam("ids", expanding=True)))
+    .with_for_update()
+)
 _RESULT = ("of", "status", "code", "note", "attempts", "ambiguous")
 _WAITING = (DeliveryStatus.PLANNED, DeliveryStatus.DEFERRED)
 _AMBIGUOUS = "no answer after the last dot: accepted or not, nobody knows"
@@ -75,11 +80,11 @@ class Commitment:
 class Turn:
     """What one transaction brought."""
 
+    #: makes all of it durable, and does nothing else; the end of the block does the rest
+    commit: Callable[[], None] = field(repr=False)
     claimed: list[Delivery] = field(default_factory=list)
     #: ids of deliveries that others have claimed since: nothing was changed
     lost: set[int] = field(default_factory=set)
-    #: makes all of it durable, and does nothing else; the end of the block does the rest
-    commit: Callable[[], None] = field(default=lambda: None, repr=False)
 
 
 class Claims:
@@ -134,7 +139,7 @@ class Claims:
         if claimed:
             rows = [(delivery.id, delivery.fence) for delivery in claimed]
             take = statements(connection.dialect).take
-            take.run_each(connection, ("of", "fence"), rows, by=self._owner, until=now + LEASE)
+            take.run(connection, ("of", "fence"), rows, by=self._owner, until=now + LEASE)
         return claimed
 
     def recover(self, now: datetime, *, expires_after: timedelta, resend: bool) -> None:
@@ -224,20 +229,19 @@ def _lost(connection: Connection, wanted: Sequence[Settlement | Commitment]) -> 
     """Ids of deliveries whose claim is not the newest one any more."""
     if not wanted:
         return set()
-    rows = [{"of": one.delivery.id, "fence": one.delivery.fence} for one in wanted]
-    newest = statements(connection.dialect).ours.run(connection, rows_of(connection, rows)).all()
-    ours = {row.id for row in newest if row.status == DeliveryStatus.SENDING}
-    return {one.delivery.id for one in wanted} - ours
+    found = connection.execute(_CLAIMED, {"ids": sorted({one.delivery.id for one in wanted})})
+    newest = {row.id: row.fence for row in found if row.status == DeliveryStatus.SENDING}
+    return {one.delivery.id for one in wanted if newest.get(one.delivery.id) != one.delivery.fence}
 
 
 def _settle(connection: Connection, settlements: Sequence[Settlement], now: datetime) -> None:
     known = statements(connection.dialect)
     ended = [_result(one) for one in settlements if one.status not in _WAITING]
     if ended:
-        known.settle.run_each(connection, _RESULT, ended, settled_at=now)
+        known.settle.run(connection, _RESULT, ended, settled_at=now)
     waiting = [(*_result(one), one.next_at) for one in settlements if one.status in _WAITING]
     if waiting:
-        known.put_off.run_each(connection, (*_RESULT, "next_at"), waiting, settled_at=None)
+        known.put_off.run(connection, (*_RESULT, "next_at"), waiting, settled_at=None)
 
 
 def _result(one: Settlement) -> tuple[Any, ...]:
@@ -250,13 +254,13 @@ def _commit(connection: Connection, commitments: Sequence[Commitment], now: date
     if not commitments:
         return
     rows = [(one.delivery.id, one.digest) for one in commitments]
-    statements(connection.dialect).commit.run_each(connection, ("of", "digest"), rows, until=now + LEASE)
+    statements(connection.dialect).commit.run(connection, ("of", "digest"), rows, until=now + LEASE)
 
 
 def _log(connection: Connection, events: Iterable[tuple[int, int, AttemptEvent, str, str]], now: datetime) -> None:
     rows = list(events)
     if rows:
-        statements(connection.dialect).log.run_each(connection, ("of", "fence", "event", "code", "note"), rows, at=now)
+        statements(connection.dialect).log.run(connection, ("of", "fence", "event", "code", "note"), rows, at=now)
 
 
 def _event(one: Settlement | Commitment, lost: set[int]) -> tuple[int, int, AttemptEvent, str, str]:

@@ -1,8 +1,8 @@
 """What a turn says to the database, of any number of deliveries at once.
 
 Written down once for a kind of database. Even to find the text of a statement that it knows takes SQLAlchemy longer
-than to run it takes SQLite. And a row at a time, but with nothing between them: rows that travel as one JSON array cost
-SQLite half as much again, which takes the array apart once for each column.
+than to run it takes SQLite. Each row is a run of its own (``executemany``), with nothing of ours between two of them:
+as one JSON array, which SQLite takes apart once for each column, rows cost half as much again.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,19 +13,15 @@ from typing import Any, NamedTuple
 from sqlalchemy import (
     ClauseElement,
     Connection,
-    CursorResult,
     Dialect,
-    Integer,
     bindparam,
     insert,
-    select,
     update,
 )
 from sqlalchemy.sql.compiler import SQLCompiler
 
 from digestmail.model import DeliveryStatus
 from digestmail.storage import tables
-from digestmail.storage.batches import batch
 
 _delivery, _attempt = tables.delivery, tables.attempt
 
@@ -42,16 +38,7 @@ class Statement:
         self._writers = {name: write for name, write in writers.items() if write}
         self._fixed = self._written(compiled.params)
 
-    def run(self, connection: Connection, told: Mapping[str, Any]) -> CursorResult[Any]:
-        """Run it; ``told`` are its parameters."""
-        values = {**self._fixed, **self._written(told)}
-        if self._places is None:
-            return connection.exec_driver_sql(self._text, values)
-        return connection.exec_driver_sql(self._text, tuple([values[name] for name in self._places]))
-
-    def run_each(
-        self, connection: Connection, names: Sequence[str], rows: Iterable[tuple[Any, ...]], **same: Any
-    ) -> None:
+    def run(self, connection: Connection, names: Sequence[str], rows: Iterable[tuple[Any, ...]], **same: Any) -> None:
         """Run it for each row; ``names`` say what its values are, and what is the ``same`` in all rows comes once."""
         fixed = {name: value for name, value in {**self._fixed, **self._written(same)}.items() if name not in names}
         head, order = tuple(fixed.values()), [*fixed, *names]
@@ -74,8 +61,6 @@ class Statements(NamedTuple):
 
     #: begin to send; ``by`` and ``until`` are the claim
     take: Statement
-    #: of a batch: id and status of those that nobody has claimed since (``fence``)
-    ours: Statement
     #: nothing can be taken back from now on; the claim holds ``until``
     commit: Statement
     #: it has ended
@@ -89,7 +74,7 @@ class Statements(NamedTuple):
 @cache
 def statements(dialect: Dialect) -> Statements:
     """Those for SQLite or PostgreSQL."""
-    made = (_take(), _ours(dialect.name), _commit(), _settle(), _settle("next_at"), _log())
+    made = (_take(), _commit(), _settle(), _settle("next_at"), _log())
     return Statements(*(Statement(dialect, statement) for statement in made))
 
 
@@ -107,17 +92,6 @@ def _take() -> ClauseElement:
         owner=bindparam("by"),
         lease_until=bindparam("until"),
         next_at=None,
-    )
-
-
-def _ours(dialect: str) -> ClauseElement:
-    rows = batch(dialect, of=Integer(), fence=Integer())
-    # the status is looked at afterwards: asked for here, SQLite goes through all that are being sent
-    return (
-        select(_delivery.c.id, _delivery.c.status)
-        .join_from(rows, _delivery, _delivery.c.id == rows.c.of)
-        .where(_delivery.c.fence == rows.c.fence)
-        .with_for_update(of=_delivery)
     )
 
 

@@ -63,12 +63,13 @@ def to_text(tex: str) -> str:
         return tex
     tex = MARKS.sub("", tex)
     reader = _Reader(_DISPLAYED.sub(r"\\[\1\\]", tex) if "$$" in tex else tex)
-    text = settled(reader.text(0, len(reader.tokens), 0))
+    # composed before the dashes: an accent of its own is no letter to stand beside one
+    text = unicodedata.normalize("NFC", settled(reader.text(0, len(reader.tokens), 0)))
     if "``" in text:
         text = _QUOTED.sub("“\\1”", text)
     if "--" in text:
         text = _DASHES.sub(lambda dash: {"--": "–", "---": "—"}.get(dash[0], dash[0]), text)
-    return unicodedata.normalize("NFC", text)
+    return text
 
 
 def to_html(text: str) -> Markup:

@@ -93,7 +93,10 @@ def _xml(text: str, base: str) -> Document:
     # always a stream: feedparser opens a file of whatever name is in a text
     stream = io.BytesIO(text.encode("utf-8"))
     headers = {"content-location": base, "content-type": "application/xml; charset=utf-8"}
-    parsed = feedparser.parse(stream, response_headers=headers, sanitize_html=False, resolve_relative_uris=False)
+    try:
+        parsed = feedparser.parse(stream, response_headers=headers, sanitize_html=False, resolve_relative_uris=False)
+    except ValueError as error:  # a space without a break in a name space, at which the standard library splits names
+        raise NoFeedError(f"not to be read as XML: {error}") from error
     # plain dictionaries: the library's own ones guess at what is absent
     entries = [dict(entry) for entry in parsed.entries]
     if not parsed.get("version") and not entries:
