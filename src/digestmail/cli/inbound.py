@@ -30,6 +30,14 @@ from digestmail.text.clean import clean_line
 BAD_INPUT = 65
 _PASSWORD = "DIGESTMAIL_IMAP_PASSWORD"  # noqa: S105 - where it is, not what it is
 
+ImapOption = Annotated[
+    str | None, typer.Option("--imap", help="Read what is not seen: imaps://user@host/INBOX.", show_default=False)
+]
+RecipientsOption = Annotated[
+    list[str] | None,
+    typer.Option("--recipient", help="The envelope's recipient, where no header has it.", show_default=False),
+]
+
 
 def inbound(
     files: Annotated[
@@ -39,14 +47,8 @@ def inbound(
     maildir: Annotated[
         Path | None, typer.Option("--maildir", help="Read what is new or not seen in a Maildir.", show_default=False)
     ] = None,
-    imap: Annotated[
-        str | None,
-        typer.Option("--imap", help="Read what is not seen: imaps://user@host/INBOX.", show_default=False),
-    ] = None,
-    recipients: Annotated[
-        list[str] | None,
-        typer.Option("--recipient", help="The envelope's recipient, where no header has it.", show_default=False),
-    ] = None,
+    imap: ImapOption = None,
+    recipients: RecipientsOption = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Decide, but store and mark nothing.")] = False,
     config: ConfigOption = DEFAULT_CONFIG,
     as_json: JsonOption = False,
