@@ -234,7 +234,7 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--messages", type=int, default=20_000)
-    parser.add_argument("--connections", type=int, default=64)
+    parser.add_argument("--connections", type=int, default=96)
     parser.add_argument("--waiting", type=int, nargs="*", default=[1_000, 100_000])
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--alone", type=int, help=argparse.SUPPRESS)

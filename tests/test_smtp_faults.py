@@ -19,6 +19,7 @@ from digestmail.errors import (
     TransportUnavailable,
 )
 from digestmail.model import Envelope
+from digestmail.newsletter import eventloop
 from digestmail.transports.smtp import Deadlines, Relay, SmtpTransport, relays
 from faultsmtp import ACCEPTED, FaultServer, Options, serving
 from tls import server_context
@@ -117,6 +118,13 @@ class Sender:
         return "sent"
 
 
+@pytest.fixture(params=["uvloop", "asyncio"], autouse=True)
+def loop(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both event loops that messages go out in."""
+    if request.param == "asyncio":
+        monkeypatch.setattr(eventloop, "new_event_loop", None)
+
+
 @pytest.fixture(scope="module")
 def authority() -> trustme.CA:
     return trustme.CA()
@@ -179,7 +187,7 @@ def test_a_server_that_goes_wrong_leads_to_the_documented_outcome(
         if bounded:
             tracemalloc.start()
         try:
-            seen, sender = asyncio.run(scenario(server))
+            seen, sender = eventloop.run(scenario(server))
             peak = tracemalloc.get_traced_memory()[1] if bounded else 0
         finally:
             tracemalloc.stop()
@@ -215,7 +223,7 @@ def test_the_next_message_goes_out_whatever_happened_to_the_one_before(point: st
     # without pipelining too: what is left of an envelope must not leak into the next one
     for pipelining in (True, False):
         with serving({point: [fault]}, Options(pipelining=pipelining)) as server:
-            assert asyncio.run(scenario(server)) == "sent"
+            assert eventloop.run(scenario(server)) == "sent"
         assert server.accepted[-1].rcpt_to == "other@example.net"
 
 
@@ -231,7 +239,7 @@ def test_a_server_without_pipelining_leads_to_the_same_outcome(point: str, fault
             return await met(point, sender)
 
     with serving({point: [fault]}, Options(pipelining=False)) as server:
-        assert asyncio.run(scenario(server)) == outcome
+        assert eventloop.run(scenario(server)) == outcome
 
 
 @pytest.mark.parametrize("point", ["EHLO", "MAIL", "RCPT", "DATA"])
@@ -243,7 +251,7 @@ def test_a_reply_that_nobody_asked_for_is_never_taken_for_the_answer_to_a_messag
             await sender.transport.close()
 
     with serving({point: ["extra"]}) as server:
-        asyncio.run(scenario(server))
+        eventloop.run(scenario(server))
     assert not server.accepted
 
 
@@ -256,7 +264,7 @@ def test_a_reply_after_the_answer_to_a_message_costs_the_connection_only(ca_file
             await sender.transport.close()
 
     with serving({"dot": ["extra"]}) as server:
-        asyncio.run(scenario(server))
+        eventloop.run(scenario(server))
     assert (len(server.accepted), server.connections) == (2, 2)
 
 
@@ -282,7 +290,7 @@ def refused(server_options: Options, ca_file: Path) -> tuple[FaultServer, str]:
         return str(sender.errors[0])
 
     with serving(options=server_options) as server:
-        why = asyncio.run(scenario(server))
+        why = eventloop.run(scenario(server))
     assert {line.split()[0] for line in server.heard} <= {"EHLO", "STARTTLS"}
     assert b"correct horse" not in server.clear
     assert not server.accepted
@@ -326,5 +334,5 @@ def test_what_was_offered_in_clear_text_counts_for_nothing(authority: trustme.CA
 
     # a size of 10 bytes, heard from anybody on the way, would have every message refused
     with serving({"EHLO": ["250-faults\r\n250-SIZE 10\r\n250 STARTTLS"]}, options("STARTTLS", authority)) as server:
-        assert asyncio.run(scenario(server)) == "sent"
+        assert eventloop.run(scenario(server)) == "sent"
     assert [line.split()[0] for line in server.heard][:3] == ["EHLO", "STARTTLS", "EHLO"]

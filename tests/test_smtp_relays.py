@@ -25,6 +25,7 @@ from digestmail.errors import (
     TransportUnavailable,
 )
 from digestmail.model import Envelope
+from digestmail.newsletter import eventloop
 from digestmail.transports.smtp import Deadlines, Limits, Relay, SmtpTransport
 from faultsmtp import FaultServer, Options, read_log, serving
 
@@ -92,7 +93,7 @@ def outcomes(
             await asyncio.gather(*(lane() for _ in range(lanes)))
             await transport.close()
 
-    asyncio.run(scenario())
+    eventloop.run(scenario())
     return ends
 
 
@@ -195,7 +196,7 @@ def test_when_all_are_left_alone_nothing_is_claimed() -> None:
         with pytest.raises(TransportUnavailable, match=f"smtp 127.0.0.1:{port}: connection refused"):
             await transport.ready()
 
-    asyncio.run(scenario())
+    eventloop.run(scenario())
 
 
 # --- several at a time ----------------------------------------------------------------------------------------------
@@ -255,7 +256,7 @@ def test_a_server_that_wants_no_more_for_now_makes_callers_wait_before_they_clai
             await transport.send(ENVELOPE, commit)
             await transport.close()
 
-        asyncio.run(scenario())
+        eventloop.run(scenario())
     assert len(server.accepted) == 1
 
 
@@ -348,7 +349,7 @@ def test_whatever_goes_wrong_no_message_is_lost_and_no_copy_comes_without_a_doub
 
     names = list(waiting)
     with program(*arguments) as port:
-        asyncio.run(scenario(transport_to(port)))
+        eventloop.run(scenario(transport_to(port)))
     copies = Counter(accepted.message_id for accepted in read_log(log))
     assert set(copies) == set(names)
     assert len({(accepted.message_id, accepted.sha256) for accepted in read_log(log)}) == len(names)

@@ -1,12 +1,13 @@
 """SMTP against real servers on loopback."""
 
 import asyncio
+import re
 import socket
 import ssl
 import threading
 from base64 import b64encode
 from collections.abc import Coroutine, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -16,6 +17,8 @@ import pytest
 import trustme
 from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword, Session
 from aiosmtpd.smtp import Envelope as Received
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 import faultsmtp
 from digestmail.errors import (
@@ -27,7 +30,9 @@ from digestmail.errors import (
     TransportUnavailable,
 )
 from digestmail.model import Envelope
+from digestmail.newsletter import eventloop
 from digestmail.transports.smtp import Deadlines, Relay, SmtpTransport
+from digestmail.transports.smtp.message import Message
 from faultsmtp import Options
 from loopback import Loopback
 from tls import server_context
@@ -148,7 +153,7 @@ class Sender:
 
     def __init__(self, transport: SmtpTransport) -> None:
         self.transport = transport
-        self._runner = asyncio.Runner()
+        self._runner = asyncio.Runner(loop_factory=eventloop.new_event_loop)
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         return self._runner.run(work)
@@ -519,6 +524,7 @@ def test_a_refused_connection_to_a_name_with_several_addresses_is_one_clear_line
     def several(*_arguments: object, **_options: object) -> list[object]:
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (f"127.0.0.{number}", closed_port)) for number in (1, 2)]
 
+    monkeypatch.setattr(eventloop, "new_event_loop", None)  # uvloop asks the system past Python
     monkeypatch.setattr(socket, "getaddrinfo", several)
     error = refused(closed_port, host="mail.example.org")
     assert str(error) == f"smtp mail.example.org:{closed_port}: connection refused"
@@ -528,6 +534,7 @@ def test_an_unknown_host_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     def unknown(*_arguments: object, **_options: object) -> None:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
+    monkeypatch.setattr(eventloop, "new_event_loop", None)
     monkeypatch.setattr(socket, "getaddrinfo", unknown)
     error = refused(587, host="mail.example.org", tls="starttls")
     assert str(error) == "smtp mail.example.org:587: name or service not known"
@@ -727,6 +734,15 @@ def test_a_line_end_that_servers_may_read_in_two_ways_is_not_sent(
     assert mailbox.greeted_as == []
 
 
+@given(st.lists(st.sampled_from([b"\r", b"\n", b"\r\n", b".", b"a"])).map(b"".join))
+@example(b"\n\r\n")
+@example(b"\r")
+def test_a_cr_or_an_lf_that_stands_alone_is_found_wherever_it_is(content: bytes) -> None:
+    stands_alone = re.search(rb"\r(?!\n)|(?<!\r)\n", content if content.endswith(b"\r\n") else content + b"\r\n")
+    with pytest.raises(DeliveryRejected, match="not CRLF") if stands_alone else nullcontext():
+        assert Message.of(replace(ENVELOPE, content=content)).size >= len(content)
+
+
 @pytest.mark.parametrize(
     ("content", "arrives"),
     [
@@ -838,7 +854,7 @@ def test_a_message_that_is_cancelled_ends_its_connection_at_once(point: str) -> 
         transport = SmtpTransport(
             [Relay(host="127.0.0.1", port=server.port, tls="none")], ehlo_name="digest.example.org"
         )
-        asyncio.run(scenario(transport))
+        eventloop.run(scenario(transport))
     assert server.accepted[-1].rcpt_to == "other@example.net"
 
 

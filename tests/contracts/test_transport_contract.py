@@ -14,6 +14,7 @@ from aiosmtpd.smtp import Envelope as Received
 
 from digestmail.errors import ClaimLost, TransportUnavailable
 from digestmail.model import Envelope
+from digestmail.newsletter import eventloop
 from digestmail.protocols import Commit, Transport
 from digestmail.testing import MemoryTransport
 from digestmail.transports.outbox import OutboxTransport
@@ -76,7 +77,7 @@ class Pass:
 
     def send(self, *envelopes: Envelope, commit: Commit | None = None) -> list[str]:
         """The replies."""
-        return asyncio.run(self._send(envelopes, commit))
+        return eventloop.run(self._send(envelopes, commit))
 
 
 def outbox(tmp_path: Path, _stack: ExitStack) -> Setup:
@@ -156,7 +157,7 @@ def test_messages_may_be_under_way_at_once(setup: Setup) -> None:
         await setup.transport.close()
 
     assert setup.transport.lanes >= 1
-    asyncio.run(lanes())
+    eventloop.run(lanes())
     assert sorted(setup.arrived()) == [b"%d\r\n" % number for number in range(10)]
 
 
@@ -209,8 +210,8 @@ def test_closing_twice_or_without_a_message_does_nothing(setup: Setup) -> None:
         await setup.transport.close()
         await setup.transport.close()
 
-    asyncio.run(close_twice())
+    eventloop.run(close_twice())
     Pass(setup.transport).send(ENVELOPE)
-    asyncio.run(close_twice())
+    eventloop.run(close_twice())
     Pass(setup.transport).send(OTHER)
     assert setup.arrived() == [ENVELOPE.content, OTHER.content]

@@ -5,7 +5,6 @@ compiled before the first fork, so that a child costs a tenth of a second. Nothi
 places to die at are put around its seams in the child (transactions, the journal, files, sockets).
 """
 
-import asyncio.selector_events
 import json
 import os
 import signal
@@ -25,6 +24,7 @@ from digestmail.cli import main
 from digestmail.storage import claims
 from digestmail.storage.database import Database
 from digestmail.storage.journal import Journal
+from digestmail.transports.smtp.wire import Wire
 
 _WITHIN = "before commit"
 
@@ -98,9 +98,8 @@ class Points:
             self.around(Journal, name, f"journal {name}")
         for name in ("link", "fsync"):
             self.around(os, name, f"file {name}")
-        socket_transport = asyncio.selector_events._SelectorSocketTransport  # type: ignore[attr-defined]
-        self.around(socket_transport, "write", "socket write")
-        self.around(socket_transport, "_read_ready", "socket read")
+        self.around(Wire, "write", "socket write")
+        self.around(Wire, "data_received", "socket read")
 
 
 def _child(request: dict[str, Any], pipe: int) -> NoReturn:

@@ -29,7 +29,7 @@ from digestmail.mail.links import pages_of, routes_of
 from digestmail.mail.message import build_message
 from digestmail.mail.tokens import Tokens
 from digestmail.model import AttemptEvent, Delivery, DeliveryStatus, Envelope, Issue, Rendered
-from digestmail.newsletter import Newsletter
+from digestmail.newsletter import Newsletter, eventloop
 from digestmail.newsletter.letters import letter_of, template_of
 from digestmail.newsletter.suppression import count_rejection
 from digestmail.newsletter.turns import Turns, released
@@ -193,7 +193,7 @@ def deliver(
     claims.reserve()
     # what is deferred in this pass is due after it began: each delivery is tried once
     turns = Turns(claims, newsletter.clock, lanes=newsletter.transport.lanes, due=now, only=only, letters=letters)
-    report = asyncio.run(_Pass(newsletter, turns, stop or Stop()).run())
+    report = eventloop.run(_Pass(newsletter, turns, stop or Stop()).run())
     claims.close_journal()
     return report
 

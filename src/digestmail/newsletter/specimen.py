@@ -1,11 +1,10 @@
 """Specimen: somebody's next issue, sent to an address that wants to see it. Nothing is stored."""
 
-import asyncio
 from dataclasses import replace
 
 from digestmail.mail.message import message_id
 from digestmail.model import Envelope
-from digestmail.newsletter import Newsletter
+from digestmail.newsletter import Newsletter, eventloop
 from digestmail.newsletter.deliver import finished, joining_for
 from digestmail.newsletter.preview import preview
 from digestmail.protocols import Transport
@@ -24,7 +23,7 @@ def send_specimen(newsletter: Newsletter, to: str, *, reader: str | None = None)
     now = newsletter.clock()
     trial = replace(issue, subscriber=nobody, generation=0, message_id=identity, composed_at=now)
     message = finished(trial, joining_for(newsletter), newsletter.tokens, newsletter.sign)
-    return asyncio.run(_send(newsletter.transport, message.envelope))
+    return eventloop.run(_send(newsletter.transport, message.envelope))
 
 
 async def _send(transport: Transport, envelope: Envelope) -> str:

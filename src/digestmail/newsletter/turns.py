@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from datetime import datetime
 from functools import partial
+from time import monotonic
 from typing import Any, NamedTuple, TypeVar
 
 from digestmail.errors import ClaimLost, StoreError
@@ -147,7 +148,7 @@ class Turns:
         if self._running or not any(self._asking):
             return
         loop = asyncio.get_running_loop()
-        self._began = loop.time()
+        self._began = monotonic()
         asking, self._asking = self._asking, _Asking([], [], [])
         try:
             turn, transaction = self._open(asking)
@@ -181,7 +182,7 @@ class Turns:
 
     def _ended(self, asking: _Asking, turn: Turn, transaction: ExitStack, commit: "asyncio.Future[None]") -> None:
         self._running = None
-        self._seconds = min(asyncio.get_running_loop().time() - self._began, _LONGEST_WAIT)
+        self._seconds = min(monotonic() - self._began, _LONGEST_WAIT)
         try:
             with transaction:
                 commit.result()

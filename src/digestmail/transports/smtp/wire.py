@@ -10,6 +10,7 @@ import errno
 import os
 import ssl
 from math import inf
+from typing import cast
 
 from digestmail.text.clean import clean_line, shorten
 from digestmail.transports.smtp.replies import LONGEST_LINE, LONGEST_REPLY, MOST_LINES, Reply, parse_line
@@ -49,9 +50,9 @@ class Wire(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport. Its buffer counts as full as soon as there is something in it."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-        transport.set_write_buffer_limits(high=1, low=0)
+        # no subclass of it under uvloop
+        self._transport = cast("asyncio.Transport", transport)
+        self._transport.set_write_buffer_limits(high=1, low=0)
 
     def data_received(self, data: bytes) -> None:
         """Keep what came, within bounds."""
