@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 new_event_loop: Callable[[], asyncio.AbstractEventLoop] | None
 try:
     import uvloop
-except ImportError:  # there is none for Windows
+except ImportError:  # there is none for Windows, nor for PyPy
     new_event_loop = None
 else:
     new_event_loop = uvloop.new_event_loop
