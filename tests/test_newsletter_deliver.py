@@ -193,33 +193,31 @@ class Together(Recorder):
         return await super().send(envelope, commit)
 
 
-def test_lanes_send_at_once_and_share_transactions(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def commitments(store: Store, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many share each transaction."""
+    numbers: list[int] = []
+    open_turn = store.claims.open_turn
+
+    def counted(*arguments: object, **options: object) -> object:
+        numbers.append(len(options["commitments"]))  # type: ignore[arg-type]
+        return open_turn(*arguments, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(store.claims, "open_turn", counted)
+    return numbers
+
+
+def test_lanes_send_at_once_and_share_transactions(store: Store, commitments: list[int]) -> None:
     house = planned(store, Together(8), readers=8)
-    turns: list[int] = []
-    turn = store.claims.open_turn
-
-    def counted(*arguments: object, **options: object) -> object:
-        turns.append(len(options["commitments"]))  # type: ignore[arg-type]
-        return turn(*arguments, **options)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(store.claims, "open_turn", counted)
     assert deliver(house).counts == {DeliveryStatus.SENT: 8}
-    assert max(turns) == 8
-    assert len(turns) <= 6
+    assert max(commitments) == 8
+    assert len(commitments) <= 6
 
 
-def test_of_many_lanes_some_send_while_others_wait_for_the_disk(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_of_many_lanes_some_send_while_others_wait_for_the_disk(store: Store, commitments: list[int]) -> None:
     house = planned(store, Together(48), readers=48)
-    turns: list[int] = []
-    turn = store.claims.open_turn
-
-    def counted(*arguments: object, **options: object) -> object:
-        turns.append(len(options["commitments"]))  # type: ignore[arg-type]
-        return turn(*arguments, **options)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(store.claims, "open_turn", counted)
     assert deliver(house).counts == {DeliveryStatus.SENT: 48}
-    assert [number for number in turns if number] == [24, 24]
+    assert [number for number in commitments if number] == [24, 24]
 
 
 def test_what_was_claimed_ahead_is_given_back_when_the_pass_ends(store: Store) -> None:

@@ -148,7 +148,7 @@ class Turns:
         if self._running or not any(self._asking):
             return
         loop = asyncio.get_running_loop()
-        self._began = monotonic()
+        self._began = monotonic()  # the time of uvloop stands still while callbacks run
         asking, self._asking = self._asking, _Asking([], [], [])
         try:
             turn, transaction = self._open(asking)
