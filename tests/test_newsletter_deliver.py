@@ -14,7 +14,7 @@ import pytest
 from builders import NOON, paper, papers, subscriber
 from digestmail.errors import DeliveryAmbiguous, DeliveryDeferred, DeliveryRejected, StoreError, TransportUnavailable
 from digestmail.model import AttemptEvent, Delivery, DeliveryStatus, Envelope, SubscriberStatus
-from digestmail.newsletter import Newsletter
+from digestmail.newsletter import Newsletter, eventloop
 from digestmail.newsletter.compose import plan_due
 from digestmail.newsletter.deliver import DeliveryReport, Stop, deliver
 from digestmail.newsletter.resolve import Decision, resolve
@@ -218,6 +218,27 @@ def test_of_many_lanes_some_send_while_others_wait_for_the_disk(store: Store, co
     house = planned(store, Together(48), readers=48)
     assert deliver(house).counts == {DeliveryStatus.SENT: 48}
     assert [number for number in commitments if number] == [24, 24]
+
+
+def test_a_timer_that_goes_off_early_takes_no_company_away(
+    store: Store, commitments: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = planned(store, MemoryTransport(), readers=1)
+    now = 0.0
+    monkeypatch.setattr("digestmail.newsletter.turns.monotonic", lambda: now)
+
+    async def scene() -> None:
+        nonlocal now
+        turns = Turns(store.claims, house.clock, lanes=2, due=NOON)
+        turns._seconds = 0.001
+        claiming = asyncio.ensure_future(turns.claim())
+        await asyncio.sleep(0.01)  # the timer is due before this one
+        assert not commitments
+        now = 0.001
+        assert await claiming
+        await turns.close()
+
+    eventloop.run(scene())
 
 
 def test_what_was_claimed_ahead_is_given_back_when_the_pass_ends(store: Store) -> None:
