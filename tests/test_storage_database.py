@@ -226,3 +226,14 @@ def test_writes_are_synced_to_the_disk(store: Store) -> None:
     full = 2
     assert (synchronous, keys) == (full, 1)
     assert journal == ("wal" if sqlite3.sqlite_version_info >= (3, 51, 3) else "truncate")
+
+
+def test_transactions_find_the_pages_that_the_last_one_has_read(store: Store) -> None:
+    # two that were open at once: each knows what it has read until the other one writes
+    with store._database.read(), store._database.read():
+        pass
+    used = set()
+    for _ in range(4):
+        with store._database.write() as connection:
+            used.add(id(connection.connection.dbapi_connection))
+    assert len(used) == 1

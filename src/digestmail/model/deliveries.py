@@ -89,7 +89,8 @@ class Delivery:
     crashes: int = 0
     #: attempts of which nobody knows whether the message was accepted
     ambiguous: int = 0
-    #: SHA-256 (hex) of the content of the last attempt that came as far as that
+    #: XXH3 (128 bits, hex) of the content of the last attempt that came as far as that. For 40 KB it takes 0.3 us,
+    #: SHA-256 20 (52 without instructions of its own), and nobody gains by a change that it does not see
     digest: str | None = None
     next_at: datetime | None = None
     settled_at: datetime | None = None

@@ -5,7 +5,6 @@ can be taken back, commit, send the rest, settle. Claims, commitments and result
 """
 
 import asyncio
-import hashlib
 import logging
 import signal
 from collections import Counter
@@ -15,6 +14,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 from types import FrameType
+
+import xxhash
 
 from digestmail.errors import (
     AddressError,
@@ -312,7 +313,7 @@ class _Pass:
 
         try:
             envelope = self._envelope(delivery)
-            digest = hashlib.sha256(envelope.content).hexdigest()
+            digest = xxhash.xxh3_128_hexdigest(envelope.content)
             if delivery.ambiguous and delivery.digest not in (None, digest):
                 return Settlement(delivery, DeliveryStatus.HELD, AttemptEvent.HELD, note=_CHANGED)
             reply = await self._newsletter.transport.send(envelope, commit)

@@ -72,7 +72,7 @@ class Commitment:
     """A claimed delivery whose next step cannot be taken back."""
 
     delivery: Delivery
-    #: SHA-256 (hex) of the content
+    #: of the content
     digest: str
 
 

@@ -159,6 +159,9 @@ def _engine(url: str) -> Engine:
         path = Path(str(parsed.database))
         refuse_network(path)
         _create_private(path)
+        # who comes next takes the connection that was used last: it still has the pages in its cache, and those of the
+        # others are outdated by every transaction
+        options["pool_use_lifo"] = True
     engine = create_engine(parsed, **options)
     event.listen(engine, "connect", _configure_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
