@@ -71,7 +71,7 @@ _TEMPLATES = Templates(Path(__file__).parents[1] / "templates")
 _SIZE = 40 * 1024
 _BATCH = 500
 #: messages of a pass over a backlog
-_SOME = 2_000
+_PASS = 2_000
 _LIMIT, _BASELINE = "smtp-source (the limit)", "smtplib, one connection (the baseline)"
 
 
@@ -214,7 +214,7 @@ def _wait_for(port: int) -> None:
 
 
 def backlog(number: int) -> dict[str, float]:
-    """In this process: milliseconds of a claim of 32 when so many wait, and the memory of a pass that sends some."""
+    """In this process: milliseconds of a claim of 32 when so many wait, and the memory of a pass over 2,000."""
     rest_collector()
     papers = corpus(200)
     with tempfile.TemporaryDirectory(dir=".") as folder:
@@ -226,7 +226,7 @@ def backlog(number: int) -> dict[str, float]:
             house.store.claims.turn(_NOW, wanted=32)
             claims.append(1e3 * (time.perf_counter() - start))
         stop = Stop()
-        house = replace(house, progress=lambda _what, done, _of: stop.ask() if done == min(_SOME, number) else None)
+        house = replace(house, progress=lambda _what, done, _of: stop.ask() if done == min(_PASS, number) else None)
         with closing(house.store):
             deliver(house, stop=stop)
             memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

@@ -72,7 +72,7 @@ class Commitment:
     """A claimed delivery whose next step cannot be taken back."""
 
     delivery: Delivery
-    #: of the content
+    #: of the content, as in ``Delivery``
     digest: str
 
 

@@ -22,6 +22,12 @@ def upgrade() -> None:
         sa.Column("paper_id", sa.Integer, sa.ForeignKey("paper.id"), nullable=False),
         sa.Column("facts", sa.JSON, nullable=False),
     )
+    _widen_delivery()
+    _move_plans()
+    _add_logs()
+
+
+def _widen_delivery() -> None:
     # written out: Alembic would build the table anew on SQLite, which the rows that refer to it forbid
     op.execute("ALTER TABLE delivery ADD COLUMN template TEXT REFERENCES template (hash)")
     op.add_column("delivery", sa.Column("generation", sa.Integer, nullable=False, server_default="0"))
@@ -40,6 +46,9 @@ def upgrade() -> None:
     # from now on a delivery says from when on it is due if and only if it waits
     op.execute("UPDATE delivery SET next_at = planned_at WHERE status = 'planned'")
     op.execute("UPDATE delivery SET next_at = NULL WHERE status NOT IN ('planned', 'deferred')")
+
+
+def _move_plans() -> None:
     op.create_table(
         "plan",
         sa.Column("delivery_id", sa.Integer, sa.ForeignKey("delivery.id"), primary_key=True),
@@ -47,6 +56,9 @@ def upgrade() -> None:
     )
     op.execute("INSERT INTO plan (delivery_id, content) SELECT id, plan FROM delivery")
     op.drop_column("delivery", "plan")
+
+
+def _add_logs() -> None:
     op.create_table(
         "attempt",
         sa.Column("id", sa.Integer, primary_key=True),

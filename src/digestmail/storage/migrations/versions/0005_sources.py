@@ -19,15 +19,7 @@ def upgrade() -> None:
     }.items():
         op.add_column("paper", sa.Column(name, kind))
     op.add_column("paper", sa.Column("withdrawn", sa.Boolean, nullable=False, server_default=sa.false()))
-    op.create_table(
-        "paper_identity_new",
-        sa.Column("identity", sa.Text, primary_key=True),
-        sa.Column("paper_id", sa.Integer, sa.ForeignKey("paper.id"), primary_key=True),
-    )
-    op.execute("INSERT INTO paper_identity_new (identity, paper_id) SELECT identity, paper_id FROM paper_identity")
-    op.drop_table("paper_identity")
-    op.rename_table("paper_identity_new", "paper_identity")
-    op.create_index("ix_paper_identity_paper_id", "paper_identity", ["paper_id"])
+    _share_identities()
     op.create_table(
         "change",
         sa.Column("id", sa.Integer, primary_key=True),
@@ -55,3 +47,16 @@ def upgrade() -> None:
         sa.Column("etag", sa.Text, nullable=False),
         sa.Column("last_modified", sa.Text, nullable=False),
     )
+
+
+def _share_identities() -> None:
+    # the key of a table cannot be changed on SQLite
+    op.create_table(
+        "paper_identity_new",
+        sa.Column("identity", sa.Text, primary_key=True),
+        sa.Column("paper_id", sa.Integer, sa.ForeignKey("paper.id"), primary_key=True),
+    )
+    op.execute("INSERT INTO paper_identity_new (identity, paper_id) SELECT identity, paper_id FROM paper_identity")
+    op.drop_table("paper_identity")
+    op.rename_table("paper_identity_new", "paper_identity")
+    op.create_index("ix_paper_identity_paper_id", "paper_identity", ["paper_id"])
